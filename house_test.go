@@ -1,0 +1,151 @@
+// Package molo_test holds the rules of the house: which package may import which,
+// who may touch the machine, and that every package says what it is for.
+package molo_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// below lists, for each package, the packages of molo that it may import.
+func below() map[string][]string {
+	data := []string{"internal/facts", "internal/policy", "internal/resource"}
+	compilers := append([]string{"firewall", "nginx"}, data...)
+	return map[string][]string{
+		"internal/facts":         {},
+		"internal/policy":        {},
+		"internal/resource":      {"internal/jsontext"},
+		"internal/jsontext":      {},
+		"templates":              {},
+		"firewall":               data,
+		"nginx":                  append([]string{"templates"}, data...),
+		"provision":              append([]string{"internal/jsontext"}, compilers...),
+		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "provision"},
+		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
+		"cmd/agent":              {"internal/facts", "internal/host", "internal/policy", "provision"},
+		"internal/lab":           {},
+		"internal/lab/server":    {},
+		"internal/lab/labtest":   {"internal/lab"},
+		"cmd/lab":                {"internal/lab"},
+	}
+}
+
+// outside lists the packages that may touch the machine.
+func outside() []string {
+	return []string{"internal/host", "cmd/agent", "internal/lab", "internal/lab/server", "internal/lab/labtest", "cmd/lab"}
+}
+
+// source is one Go file that is no test.
+type source struct {
+	pkg  string // directory from the root of the module
+	file *ast.File
+	fset *token.FileSet
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "testdata" || len(name) > 1 && strings.HasPrefix(entry.Name(), ".")) {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+		all = append(all, source{path.Dir(filepath.ToSlash(name)), file, fset})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 10 {
+		t.Fatalf("found %d source files: the walk looks in the wrong place", len(all))
+	}
+	return all
+}
+
+func TestImportsPointDownwards(t *testing.T) {
+	allowed := below()
+	for _, s := range sources(t) {
+		may, known := allowed[s.pkg]
+		if !known {
+			t.Errorf("package %s has no place in the house: add it to below()", s.pkg)
+		}
+		for _, spec := range s.file.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if inner, ours := strings.CutPrefix(name, "molo/"); ours && !slices.Contains(may, inner) {
+				t.Errorf("%s: package %s must not import %s", s.fset.Position(spec.Pos()), s.pkg, inner)
+			}
+		}
+	}
+}
+
+func TestOnlyHostTouchesTheMachine(t *testing.T) {
+	machine := []string{"os", "os/exec", "net", "net/http", "syscall", "log/slog", "golang.org/x/sys/unix", "github.com/vishvananda/netlink"}
+	for _, s := range sources(t) {
+		if slices.Contains(outside(), s.pkg) {
+			continue
+		}
+		for _, spec := range s.file.Imports {
+			if name, _ := strconv.Unquote(spec.Path.Value); slices.Contains(machine, name) {
+				t.Errorf("%s: package %s is pure and must not import %s", s.fset.Position(spec.Pos()), s.pkg, name)
+			}
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.SelectorExpr)
+			if x, isIdent := packageOf(call, ok); isIdent && x == "time" && (call.Sel.Name == "Now" || call.Sel.Name == "Sleep") {
+				t.Errorf("%s: package %s is pure and has no clock", s.fset.Position(n.Pos()), s.pkg)
+			}
+			return true
+		})
+	}
+}
+
+func packageOf(call *ast.SelectorExpr, ok bool) (string, bool) {
+	if !ok {
+		return "", false
+	}
+	x, isIdent := call.X.(*ast.Ident)
+	if !isIdent {
+		return "", false
+	}
+	return x.Name, true
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	said := map[string]bool{}
+	for _, s := range sources(t) {
+		said[s.pkg] = said[s.pkg] || s.file.Doc != nil
+	}
+	for pkg, ok := range said {
+		if !ok {
+			t.Errorf("package %s has no doc comment", pkg)
+		}
+	}
+}
+
+func TestNoInitAndNoMutablePackageState(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, decl := range s.file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				t.Errorf("%s: init() hides when things happen", s.fset.Position(f.Pos()))
+			}
+		}
+	}
+}

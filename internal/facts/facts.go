@@ -1,0 +1,126 @@
+// Package facts says what a host is: its release, its Docker engine, its UFW, its
+// nginx. Facts are plain data, read once before anything is decided; as JSON they
+// are golden files in tests and the useful half of a bug report.
+package facts
+
+import (
+	"net/netip"
+)
+
+// Facts is everything molo reads of a host before it decides anything.
+type Facts struct {
+	Hostname string `json:"hostname"`
+	OS       OS     `json:"os"`
+	Kernel   string `json:"kernel"` // release, as uname -r prints it
+	Docker   Docker `json:"docker"`
+	UFW      UFW    `json:"ufw"`
+	Nginx    Nginx  `json:"nginx"`
+	IPv6     bool   `json:"ipv6"` // the kernel has IPv6 and its filter tables
+	// Bridges names the bridge links of the host, Docker's and others'.
+	Bridges []string `json:"bridges,omitempty"`
+	// Offline says that these are the files of an image, not a running host: there
+	// is no kernel to load rules into and no service to restart.
+	Offline bool     `json:"offline,omitempty"`
+	Unknown []Unread `json:"unknown,omitempty"`
+}
+
+// Unread is something that could not be read, and why; parts that need it can't be planned.
+type Unread struct {
+	What string `json:"what"` // "Docker Engine API", "/etc/ufw/user.rules"
+	Part string `json:"part"` // the part of the plan that needs it: "docker", "firewall", "nginx"
+	Why  string `json:"why"`
+}
+
+// OS is the distribution, from os-release(5).
+type OS struct {
+	ID       string `json:"id"`       // "debian"
+	Version  string `json:"version"`  // "12"; empty on unreleased Debian
+	Codename string `json:"codename"` // "bookworm"
+}
+
+// Docker is the engine, as its unit and its API show it.
+type Docker struct {
+	Installed bool `json:"installed"` // there is a dockerd
+	Running   bool `json:"running"`   // its API answers
+	Failed    bool `json:"failed"`    // systemd tried to run docker.service and gave up, or is about to
+	// Enabled says that there is a docker.service that molo may start or restart.
+	Enabled   bool      `json:"enabled"`
+	Version   string    `json:"version,omitempty"` // "20.10.24+dfsg1"; of the daemon, running or not
+	Major     int       `json:"major,omitempty"`   // 20; 0 when unknown
+	Effective Effective `json:"effective"`
+	Flags     []string  `json:"flags,omitempty"`  // dockerd's arguments: of the process, else of the unit
+	Config    string    `json:"config,omitempty"` // the bytes of /etc/docker/daemon.json
+	// ConfigNewer says that daemon.json was written after the running dockerd started.
+	ConfigNewer bool        `json:"config_newer,omitempty"`
+	Containers  []Container `json:"containers,omitempty"`
+	Networks    []Network   `json:"networks,omitempty"`
+	Images      int         `json:"images"`
+	Volumes     int         `json:"volumes"`
+	// DataOnDisk says that the data root holds images, containers or volumes, for
+	// engines that do not run.
+	DataOnDisk bool `json:"data_on_disk"`
+}
+
+// Effective is what dockerd runs with, which is not always what daemon.json says.
+// A nil pointer or an empty string: this engine does not tell.
+type Effective struct {
+	ICC             *bool  `json:"icc,omitempty"`
+	PublishAddress  string `json:"publish_address,omitempty"` // default bridge only
+	LiveRestore     *bool  `json:"live_restore,omitempty"`
+	NoNewPrivileges *bool  `json:"no_new_privileges,omitempty"` // told since 23.0
+	LogDriver       string `json:"log_driver,omitempty"`
+	UsernsRemap     *bool  `json:"userns_remap,omitempty"`
+	FirewallBackend string `json:"firewall_backend,omitempty"` // "iptables" or "nftables"; told since 28.3
+	Rootless        bool   `json:"rootless,omitempty"`
+	Swarm           bool   `json:"swarm,omitempty"`
+}
+
+// Container is one container, running or not.
+type Container struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Image     string    `json:"image"`
+	Running   bool      `json:"running"`
+	Network   string    `json:"network"` // HostConfig.NetworkMode: "bridge", "host", …
+	Published []Publish `json:"published,omitempty"`
+}
+
+// Publish is one published port of a container.
+type Publish struct {
+	Address   netip.Addr `json:"address"` // on the host; unspecified for all
+	Port      uint16     `json:"port"`    // on the host
+	Container uint16     `json:"container"`
+	Protocol  string     `json:"protocol"` // "tcp", "udp" or "sctp"
+}
+
+// Network is one Docker network.
+type Network struct {
+	Name    string         `json:"name"`
+	Driver  string         `json:"driver"`           // "bridge", "host", "macvlan", …
+	Bridge  string         `json:"bridge,omitempty"` // the interface of a bridge network: "docker0", "br-0123456789ab"
+	Subnets []netip.Prefix `json:"subnets,omitempty"`
+}
+
+// UFW is the firewall whose rules published ports have to obey. The rule files
+// are kept as text: package firewall reads them.
+type UFW struct {
+	Installed bool   `json:"installed"`
+	Enabled   bool   `json:"enabled"`            // ENABLED=yes in /etc/ufw/ufw.conf
+	Conf      string `json:"conf,omitempty"`     // /etc/ufw/ufw.conf
+	Defaults  string `json:"defaults,omitempty"` // /etc/default/ufw
+	Rules4    string `json:"rules4,omitempty"`   // /etc/ufw/user.rules
+	Rules6    string `json:"rules6,omitempty"`   // /etc/ufw/user6.rules
+}
+
+// Nginx is the web server.
+type Nginx struct {
+	Installed bool   `json:"installed"`
+	Running   bool   `json:"running"`
+	Version   string `json:"version,omitempty"` // "1.22.1"
+	// Foreign holds the configuration files outside molo's own, by path, that nginx
+	// includes from conf.d and sites-enabled; sites in them can collide with molo's.
+	Foreign map[string]string `json:"foreign,omitempty"`
+	// DefaultSite is the target of /etc/nginx/sites-enabled/default while Debian's
+	// own default site is enabled there.
+	DefaultSite string `json:"default_site,omitempty"`
+}

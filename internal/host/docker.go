@@ -1,0 +1,257 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/client"
+
+	"molo/internal/facts"
+	"molo/provision"
+)
+
+const (
+	dockerSocket = "unix:///run/docker.sock"
+	// engineTimeout bounds one reading of the Engine API.
+	engineTimeout = 10 * time.Second
+	// dockerUp is how long dockerd gets to answer after a restart: with a missing
+	// authorization plugin it takes 15 s to die.
+	dockerUp = 40 * time.Second
+	// bindingOption and iccOption are options of the network "bridge".
+	bindingOption = "com.docker.network.bridge.host_binding_ipv4"
+	iccOption     = "com.docker.network.bridge.enable_icc"
+)
+
+// dockerFacts reads the engine. A stopped engine is not asked: its socket belongs
+// to systemd, which would start it.
+func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts) {
+	d := &f.Docker
+	unread := func(what string, err error) {
+		f.Unknown = append(f.Unknown, facts.Unread{What: what, Part: provision.PartDocker, Why: err.Error()})
+	}
+	config, err := h.readOptional(provision.DaemonJSON)
+	if err != nil {
+		unread(provision.DaemonJSON, err)
+	}
+	d.Config = config
+	d.Installed = h.dockerd() != ""
+	d.DataOnDisk = h.dataOnDisk()
+	if !d.Installed || h.offline() {
+		return
+	}
+	unit, err := h.unit(ctx, provision.DockerUnit)
+	if err != nil {
+		unread(provision.DockerUnit, err)
+		return
+	}
+	d.Failed = unit.Loaded && (unit.Active == "failed" || unit.Active == "activating")
+	if d.Running = unit.Active == "active" || unit.Active == "reloading"; d.Running {
+		d.Flags = processFlags(unit.MainPID)
+		d.ConfigNewer = h.newer(provision.DaemonJSON, unit.Started)
+		if err := h.engineFacts(ctx, d); err != nil {
+			unread("the Docker Engine API", err)
+		}
+		return
+	}
+	if out, err := h.exec(ctx, nil, h.dockerd(), "--version"); err == nil {
+		d.Version, d.Major = versionOf(string(out))
+	} else {
+		unread("the version of dockerd", err)
+	}
+}
+
+// dockerd returns the path of the daemon's binary, or "".
+func (h *Host) dockerd() string {
+	for _, p := range []string{"/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"} {
+		if _, err := os.Stat(h.path(p)); err == nil {
+			return p
+		}
+	}
+	return ""
+}
+
+// dataOnDisk reports whether the default data root holds images, containers or
+// volumes. What can't be read counts as holding some.
+func (h *Host) dataOnDisk() bool {
+	for _, pattern := range []string{"image/*/imagedb/content/sha256/*", "containers/*", "volumes/*/_data"} {
+		found, err := filepath.Glob(h.path(filepath.Join("/var/lib/docker", pattern)))
+		if err != nil || len(found) > 0 {
+			return true
+		}
+	}
+	_, err := os.ReadDir(h.path("/var/lib/docker"))
+	return err != nil && !errors.Is(err, os.ErrNotExist)
+}
+
+// processFlags returns the arguments of a process without its name.
+func processFlags(pid uint32) []string {
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(pid)), "cmdline"))
+	if err != nil {
+		return nil // gone: the caller is about to find out
+	}
+	args := strings.Split(strings.TrimRight(string(data), "\x00"), "\x00")
+	return args[1:]
+}
+
+// newer reports whether a file was changed after a moment.
+func (h *Host) newer(path string, than time.Time) bool {
+	info, err := os.Stat(h.path(path))
+	return err == nil && info.ModTime().After(than)
+}
+
+// versionOf reads "Docker version 20.10.24+dfsg1, build 297e128".
+func versionOf(text string) (string, int) {
+	version := strings.TrimPrefix(strings.TrimSpace(text), "Docker version ")
+	version, _, _ = strings.Cut(version, ",")
+	return version, majorOf(version)
+}
+
+func majorOf(version string) int {
+	number, _, _ := strings.Cut(version, ".")
+	major, err := strconv.Atoi(number)
+	if err != nil {
+		return 0
+	}
+	return major
+}
+
+// engineFacts reads the Engine API in one pass: four requests, however many
+// containers there are.
+func (h *Host) engineFacts(ctx context.Context, d *facts.Docker) error {
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	engine, err := client.New(client.WithHost(dockerSocket))
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	info, err := engine.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		return err
+	}
+	containers, err := engine.ContainerList(ctx, client.ContainerListOptions{All: true})
+	if err != nil {
+		return err
+	}
+	networks, err := engine.NetworkList(ctx, client.NetworkListOptions{})
+	if err != nil {
+		return err
+	}
+	volumes, err := engine.VolumeList(ctx, client.VolumeListOptions{})
+	if err != nil {
+		return err
+	}
+	d.Version, d.Major = info.Info.ServerVersion, majorOf(info.Info.ServerVersion)
+	d.Images, d.Volumes = info.Info.Images, len(volumes.Items)
+	d.Containers = containersOf(containers)
+	d.Networks = networksOf(networks.Items)
+	d.Effective = effectiveOf(info.Info, networks.Items, d.Major)
+	return nil
+}
+
+func containersOf(list client.ContainerListResult) []facts.Container {
+	var all []facts.Container
+	for _, c := range list.Items {
+		one := facts.Container{ID: c.ID, Image: c.Image, Running: c.State == "running", Network: c.HostConfig.NetworkMode}
+		if len(c.Names) > 0 {
+			one.Name = strings.TrimPrefix(c.Names[0], "/")
+		}
+		for _, p := range c.Ports {
+			if p.PublicPort != 0 {
+				one.Published = append(one.Published, facts.Publish{Address: p.IP, Port: p.PublicPort, Container: p.PrivatePort, Protocol: p.Type})
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func networksOf(list []network.Summary) []facts.Network {
+	var all []facts.Network
+	for _, n := range list {
+		one := facts.Network{Name: n.Name, Driver: n.Driver}
+		if n.Driver == "bridge" {
+			if one.Bridge = n.Options["com.docker.network.bridge.name"]; one.Bridge == "" {
+				one.Bridge = "br-" + n.ID[:12]
+			}
+		}
+		for _, c := range n.IPAM.Config {
+			if c.Subnet.IsValid() {
+				one.Subnets = append(one.Subnets, c.Subnet)
+			}
+		}
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b facts.Network) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// effectiveOf gathers what dockerd runs with. Before 23.0 it does not tell whether
+// no-new-privileges is its default.
+func effectiveOf(info system.Info, networks []network.Summary, major int) facts.Effective {
+	e := facts.Effective{
+		LiveRestore: &info.LiveRestoreEnabled,
+		LogDriver:   info.LoggingDriver,
+		UsernsRemap: has(info.SecurityOptions, "name=userns"),
+		Rootless:    *has(info.SecurityOptions, "name=rootless"),
+		Swarm:       info.Swarm.LocalNodeState == "active",
+	}
+	if major >= 23 {
+		e.NoNewPrivileges = has(info.SecurityOptions, "name=no-new-privileges")
+	}
+	if info.FirewallBackend != nil {
+		e.FirewallBackend = info.FirewallBackend.Driver
+	}
+	for _, n := range networks {
+		if n.Name == "bridge" {
+			icc := n.Options[iccOption] != "false"
+			e.ICC, e.PublishAddress = &icc, n.Options[bindingOption]
+		}
+	}
+	return e
+}
+
+func has(options []string, name string) *bool {
+	found := slices.ContainsFunc(options, func(o string) bool { return o == name || strings.HasPrefix(o, name+",") })
+	return &found
+}
+
+// probeDocker waits until the engine answers, runs with what is expected, and
+// still runs the same containers.
+func (h *Host) probeDocker(ctx context.Context, p provision.DockerRuns) error {
+	return poll(ctx, dockerUp, func(ctx context.Context) error {
+		unit, err := h.unit(ctx, provision.DockerUnit)
+		if err != nil {
+			return err
+		}
+		if unit.Active != "active" && unit.Active != "reloading" {
+			return fmt.Errorf("%s is %s", provision.DockerUnit, unit.Active)
+		}
+		var d facts.Docker
+		if err := h.engineFacts(ctx, &d); err != nil {
+			return err
+		}
+		if wrong := provision.Mismatch(p.Effective, d.Effective); len(wrong) > 0 {
+			return fmt.Errorf("dockerd runs with %s", strings.Join(wrong, ", "))
+		}
+		return stillRunning(p.Running, d.Containers)
+	})
+}
+
+func stillRunning(want []string, have []facts.Container) error {
+	for _, id := range want {
+		if !slices.ContainsFunc(have, func(c facts.Container) bool { return c.ID == id && c.Running }) {
+			return fmt.Errorf("container %.12s does not run any more", id)
+		}
+	}
+	return nil
+}

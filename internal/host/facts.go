@@ -1,0 +1,157 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"molo/internal/facts"
+	"molo/provision"
+)
+
+// Facts reads what the host is. What can't be read, for want of privilege or
+// because a service hangs, is listed in Facts.Unknown.
+func (h *Host) Facts(ctx context.Context) (facts.Facts, error) {
+	f := facts.Facts{Offline: h.offline()}
+	var err error
+	if f.OS, err = h.osRelease(); err != nil {
+		return f, err
+	}
+	if !f.Offline {
+		if err := h.kernelFacts(&f); err != nil {
+			return f, err
+		}
+	}
+	h.dockerFacts(ctx, &f)
+	h.ufwFacts(&f)
+	h.nginxFacts(ctx, &f)
+	return f, nil
+}
+
+// osRelease reads os-release(5).
+func (h *Host) osRelease() (facts.OS, error) {
+	text, err := h.readOptional("/etc/os-release")
+	if err != nil {
+		return facts.OS{}, err
+	}
+	values := map[string]string{}
+	for line := range strings.Lines(text) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		values[key] = strings.Trim(value, `"'`)
+	}
+	return facts.OS{ID: values["ID"], Version: values["VERSION_ID"], Codename: values["VERSION_CODENAME"]}, nil
+}
+
+func (h *Host) kernelFacts(f *facts.Facts) error {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return fmt.Errorf("reading the kernel's name: %w", err)
+	}
+	f.Hostname, f.Kernel = unix.ByteSliceToString(uts.Nodename[:]), unix.ByteSliceToString(uts.Release[:])
+	_, err := os.Stat("/proc/net/if_inet6")
+	f.IPv6 = err == nil
+	links, err := netlink.LinkList()
+	if err != nil {
+		return fmt.Errorf("listing network links: %w", err)
+	}
+	for _, l := range links {
+		if l.Type() == "bridge" {
+			f.Bridges = append(f.Bridges, l.Attrs().Name)
+		}
+	}
+	return nil
+}
+
+// readOptional reads a file of the host; one that is not there is empty.
+func (h *Host) readOptional(path string) (string, error) {
+	data, err := os.ReadFile(h.path(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", path, err)
+	}
+	return string(data), nil
+}
+
+func (h *Host) ufwFacts(f *facts.Facts) {
+	_, err := os.Stat(h.path("/etc/ufw/ufw.conf"))
+	if f.UFW.Installed = err == nil; !f.UFW.Installed {
+		return
+	}
+	for path, into := range map[string]*string{
+		"/etc/ufw/ufw.conf":    &f.UFW.Conf,
+		"/etc/default/ufw":     &f.UFW.Defaults,
+		"/etc/ufw/user.rules":  &f.UFW.Rules4,
+		"/etc/ufw/user6.rules": &f.UFW.Rules6,
+	} {
+		text, err := h.readOptional(path)
+		if err != nil {
+			f.Unknown = append(f.Unknown, facts.Unread{What: path, Part: provision.PartFirewall, Why: err.Error()})
+		}
+		*into = text
+	}
+	for line := range strings.Lines(f.UFW.Conf) {
+		if strings.EqualFold(strings.TrimSpace(line), "ENABLED=yes") {
+			f.UFW.Enabled = true
+		}
+	}
+}
+
+// defaultSite is where Debian enables its own default site.
+const defaultSite = "/etc/nginx/sites-enabled/default"
+
+func (h *Host) nginxFacts(ctx context.Context, f *facts.Facts) {
+	n := &f.Nginx
+	unread := func(what string, err error) {
+		f.Unknown = append(f.Unknown, facts.Unread{What: what, Part: provision.PartNginx, Why: err.Error()})
+	}
+	_, err := os.Stat(h.path("/usr/sbin/nginx"))
+	if n.Installed = err == nil; !n.Installed {
+		return
+	}
+	if target, err := os.Readlink(h.path(defaultSite)); err == nil {
+		n.DefaultSite = target
+	}
+	if n.Foreign, err = h.foreignSites(); err != nil {
+		unread("/etc/nginx", err)
+	}
+	if h.offline() {
+		return
+	}
+	unit, err := h.unit(ctx, provision.NginxUnit)
+	if err != nil {
+		unread(provision.NginxUnit, err)
+	}
+	n.Running = unit.Active == "active" || unit.Active == "reloading"
+}
+
+// foreignSites reads the files that Debian's nginx.conf includes and molo does not own.
+func (h *Host) foreignSites() (map[string]string, error) {
+	files := map[string]string{}
+	for _, pattern := range []string{"/etc/nginx/conf.d/*.conf", "/etc/nginx/sites-enabled/*"} {
+		found, err := filepath.Glob(h.path(pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range found {
+			name := filepath.Join("/", strings.TrimPrefix(path, h.root))
+			if name == provision.NginxInclude {
+				continue
+			}
+			text, err := h.readOptional(name)
+			if err != nil {
+				return nil, err
+			}
+			files[name] = text
+		}
+	}
+	return files, nil
+}

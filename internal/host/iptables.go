@@ -1,0 +1,169 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"strings"
+
+	"github.com/coreos/go-iptables/iptables"
+
+	"molo/internal/resource"
+	"molo/provision"
+)
+
+// ours begins the names of all chains of molo.
+const ours = "MOLO"
+
+func splitRules(id resource.ID) (resource.Family, string) {
+	family, table, _ := strings.Cut(id.Where(), "/")
+	return resource.Family(family), table
+}
+
+// tool returns iptables-save or ip6tables-restore and the like.
+func tool(family resource.Family, verb string) string {
+	return string(family) + "tables-" + verb
+}
+
+func protocol(family resource.Family) iptables.Protocol {
+	if family == resource.IPv6 {
+		return iptables.ProtocolIPv6
+	}
+	return iptables.ProtocolIPv4
+}
+
+// save runs iptables-save once for all tables of a family.
+func (h *Host) save(ctx context.Context, family resource.Family) (saved, error) {
+	out, err := h.exec(ctx, nil, tool(family, "save"))
+	if err != nil {
+		if strings.Contains(err.Error(), "Permission denied") {
+			return nil, fmt.Errorf("reading the %stables rules: %w", family, fs.ErrPermission)
+		}
+		return nil, fmt.Errorf("reading the %stables rules: %w", family, err)
+	}
+	return parseSave(string(out)), nil
+}
+
+// readRules reads what is ours in one table of one family.
+func (r *reader) readRules(ctx context.Context, id resource.ID) (resource.Resource, error) {
+	if r.host.offline() {
+		return nil, nil
+	}
+	family, name := splitRules(id)
+	tables, ok := r.tables[family]
+	if !ok {
+		var err error
+		if tables, err = r.host.save(ctx, family); err != nil {
+			return nil, err
+		}
+		r.tables[family] = tables
+	}
+	return r.host.recall(family, name, tables[name])
+}
+
+// recall tells what was committed last, as long as the kernel prints what it
+// printed then; else the printed rules, without a digest.
+func (h *Host) recall(family resource.Family, name string, t table) (resource.Resource, error) {
+	hook := t.hook()
+	if len(t.own()) == 0 {
+		return nil, nil
+	}
+	memory, err := h.loadRules(family, name)
+	if err != nil {
+		return nil, err
+	}
+	if memory.Printed != "" && memory.Printed == t.printed() {
+		rules := memory.Rules
+		if !t.hooked(rules.Hook) {
+			rules.Hook = hook
+		}
+		return rules, nil
+	}
+	return resource.Rules{Family: family, Table: name, Hook: hook, Chains: t.own()}, nil
+}
+
+// writeRules commits the changes of a family in one iptables-restore: the guard
+// before the filter, each table whole or not at all.
+func (h *Host) writeRules(ctx context.Context, changes []provision.Change) error {
+	if h.offline() {
+		return errors.New("loading firewall rules: these are the files of an image, not a running host")
+	}
+	family, _ := splitRules(changes[0].ID)
+	tables, err := h.save(ctx, family)
+	if err != nil {
+		return err
+	}
+	var payload bytes.Buffer
+	for _, c := range changes {
+		_, name := splitRules(c.ID)
+		want, _ := c.Want.(resource.Rules)
+		payload.WriteString(restoreText(name, tables[name], want))
+	}
+	if _, err := h.exec(ctx, payload.Bytes(), tool(family, "restore"), "--noflush", "-w", "5"); err != nil {
+		return fmt.Errorf("loading the %stables rules: %w", family, err)
+	}
+	return h.confirmRules(ctx, family, changes)
+}
+
+// confirmRules reads back what was committed and remembers how the kernel prints it.
+func (h *Host) confirmRules(ctx context.Context, family resource.Family, changes []provision.Change) error {
+	tables, err := h.save(ctx, family)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		_, name := splitRules(c.ID)
+		want, ok := c.Want.(resource.Rules)
+		if !ok {
+			if err := h.forgetRules(family, name); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := confirmJump(family, want); err != nil {
+			return err
+		}
+		if err := h.saveRules(family, name, committed{Rules: want, Printed: tables[name].printed()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// confirmJump asks iptables itself whether our jump is the first rule.
+func confirmJump(family resource.Family, want resource.Rules) error {
+	ipt, err := iptables.New(iptables.IPFamily(protocol(family)), iptables.Timeout(5))
+	if err != nil {
+		return fmt.Errorf("checking the jump to %s: %w", want.Hook.To, err)
+	}
+	rules, err := ipt.List(want.Table, want.Hook.From)
+	if err != nil {
+		return fmt.Errorf("checking the jump to %s: %w", want.Hook.To, err)
+	}
+	// The first line declares the chain or prints its policy.
+	if len(rules) < 2 || rules[1] != jump(want.Hook.From, want.Hook.To) {
+		return fmt.Errorf("checking the jump to %s: it is not the first rule of %s %s", want.Hook.To, family, want.Hook.From)
+	}
+	return nil
+}
+
+// exec runs a program with its input and returns what it prints; the error holds
+// what it says.
+func (h *Host) exec(ctx context.Context, stdin []byte, name string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdin = bytes.NewReader(stdin)
+	cmd.Env = append(cmd.Environ(), "LC_ALL=C")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	h.log.Debug("exec", "argv", cmd.Args)
+	if err := cmd.Run(); err != nil {
+		if said := strings.TrimSpace(stderr.String()); said != "" {
+			return nil, fmt.Errorf("%s: %w: %s", name, err, said)
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return stdout.Bytes(), nil
+}

@@ -1,0 +1,124 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"molo/provision"
+)
+
+const (
+	nginxErrorLog = "/var/log/nginx/error.log"
+	// nginxSwap is how long nginx gets to answer with a new generation. Old workers
+	// accept for a moment after a reload.
+	nginxSwap = 5 * time.Second
+)
+
+// probeNginx asks every port of the sites, on loopback, for the generation that
+// answers there, and then every site for its headers. "nginx -t" and a reload that
+// returns 0 prove neither: a port that another process holds fails neither of them.
+func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{Timeout: time.Second}).DialContext}
+	defer transport.CloseIdleConnections()
+	ask := func(ctx context.Context, port uint16, host string) (*http.Response, string, error) {
+		return get(ctx, transport, port, host)
+	}
+	return poll(ctx, nginxSwap, func(ctx context.Context) error {
+		for _, port := range p.Ports {
+			_, body, err := ask(ctx, port, p.Host)
+			if err != nil {
+				return fmt.Errorf("port %d: %w", port, err)
+			}
+			if body != p.Generation {
+				return fmt.Errorf("port %d: the new configuration does not answer", port)
+			}
+		}
+		for _, site := range p.Sites {
+			response, _, err := ask(ctx, site.Port, site.Name)
+			if err != nil {
+				return fmt.Errorf("site %s: %w", site.Name, err)
+			}
+			for _, name := range site.Headers {
+				if n := len(response.Header.Values(name)); n != 1 {
+					return fmt.Errorf("site %s: sends the header %s %d times, not once", site.Name, name, n)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// get sends one request to loopback. It follows no redirect and reads a short body only.
+func get(ctx context.Context, transport http.RoundTripper, port uint16, host string) (*http.Response, string, error) {
+	url := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))) + "/"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	request.Host = host
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return nil, "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 4096))
+	if err != nil {
+		return nil, "", err
+	}
+	return response, strings.TrimSpace(string(body)), nil
+}
+
+// nginxLogSize is where new lines of the error log will begin.
+func (h *Host) nginxLogSize() int64 {
+	info, err := os.Stat(h.path(nginxErrorLog))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// nginxLogSince returns what nginx has refused to do since. Lines about requests
+// hold personal data and are left out.
+func (h *Host) nginxLogSince(offset int64) string {
+	f, err := os.Open(h.path(nginxErrorLog))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	if err != nil {
+		return fmt.Sprintf("\n(its error log could not be read: %v)", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.NewSectionReader(f, offset, 64<<10))
+	if err != nil {
+		return fmt.Sprintf("\n(its error log could not be read: %v)", err)
+	}
+	var said []string
+	for line := range bytes.Lines(data) {
+		text := strings.TrimSpace(string(line))
+		if strings.Contains(text, "[emerg]") && !contains(said, text) {
+			said = append(said, text)
+		}
+	}
+	return quoted("nginx says", strings.Join(said, "\n"))
+}
+
+// contains reports whether a log line was seen already, whatever its time.
+func contains(said []string, text string) bool {
+	_, message, _ := strings.Cut(text, "[emerg]")
+	for _, s := range said {
+		if strings.HasSuffix(s, message) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,129 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"molo/internal/facts"
+	"molo/internal/jsontext"
+	"molo/internal/resource"
+	"molo/provision"
+)
+
+// reader reads resources, each file and each family's tables once.
+type reader struct {
+	host   *Host
+	have   provision.Have
+	docs   map[string]*jsontext.Document
+	tables map[resource.Family]saved
+}
+
+// Read reads the states of resources. What is not allowed to be read is reported
+// in Have, so that an unprivileged plan can say what it leaves out.
+func (h *Host) Read(ctx context.Context, ids []resource.ID) (provision.Have, error) {
+	r := reader{
+		host: h, docs: map[string]*jsontext.Document{}, tables: map[resource.Family]saved{},
+		have: provision.Have{State: map[resource.ID]resource.Resource{}, Blind: map[resource.ID]bool{}},
+	}
+	for _, id := range ids {
+		state, err := r.read(ctx, id)
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			r.blind(id, err)
+		case err != nil:
+			return provision.Have{}, err
+		case state != nil:
+			r.have.State[id] = state
+		}
+	}
+	return r.have, nil
+}
+
+// parts names the part that resources of a kind belong to.
+func partOf(kind string) string {
+	switch kind {
+	case "key":
+		return provision.PartDocker
+	case "rules":
+		return provision.PartFirewall
+	}
+	return provision.PartNginx
+}
+
+func (r *reader) blind(id resource.ID, err error) {
+	r.have.Blind[id] = true
+	what, _, _ := strings.Cut(id.Where(), "#")
+	unread := facts.Unread{What: what, Part: partOf(id.Kind()), Why: err.Error()}
+	for _, u := range r.have.Unread {
+		if u == unread {
+			return
+		}
+	}
+	r.have.Unread = append(r.have.Unread, unread)
+}
+
+func (r *reader) read(ctx context.Context, id resource.ID) (resource.Resource, error) {
+	switch id.Kind() {
+	case "key":
+		return r.readKey(id)
+	case "file":
+		return r.host.readFile(id.Where())
+	case "link":
+		return r.host.readLink(id.Where())
+	case "tree":
+		return r.host.readTree(id.Where())
+	case "rules":
+		return r.readRules(ctx, id)
+	}
+	return nil, fmt.Errorf("reading %s: unknown kind", id)
+}
+
+func (r *reader) readKey(id resource.ID) (resource.Resource, error) {
+	file, path := resource.SplitKey(id)
+	doc, ok := r.docs[file]
+	if !ok {
+		data, err := os.ReadFile(r.host.path(file))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("reading %s: %w", file, err)
+		}
+		if doc, err = jsontext.Parse(data); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", file, err)
+		}
+		r.docs[file] = doc
+	}
+	raw, ok := doc.Get(path...)
+	if !ok {
+		return nil, nil
+	}
+	return resource.Key{File: file, Path: path, Value: raw, Raw: true}, nil
+}
+
+func (h *Host) readFile(path string) (resource.Resource, error) {
+	info, err := os.Stat(h.path(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	data, err := os.ReadFile(h.path(path))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return resource.File{Path: path, Mode: info.Mode().Perm(), Content: data}, nil
+}
+
+func (h *Host) readLink(path string) (resource.Resource, error) {
+	target, err := os.Readlink(h.path(path))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading the link %s: %w", path, err)
+	}
+	return resource.Link{Path: path, Target: target}, nil
+}

@@ -1,0 +1,179 @@
+package jsontext_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"molo/internal/jsontext"
+)
+
+// edit is one Set and what is needed to undo it.
+type edit struct {
+	path  []string
+	value json.RawMessage
+
+	old   json.RawMessage
+	had   bool
+	depth int
+}
+
+func remember(doc *jsontext.Document, e edit) edit {
+	e.old, e.had = doc.Get(e.path...)
+	e.depth = doc.Depth(e.path...)
+	return e
+}
+
+func (e edit) undo(t testing.TB, doc *jsontext.Document) {
+	t.Helper()
+	if !e.had {
+		doc.Prune(e.depth, e.path...)
+		return
+	}
+	if err := doc.Restore(e.old, e.path...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEditsOfOneAnothersMembersAreUndoneInReverse(t *testing.T) {
+	for name, src := range ownersFiles() {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(200) {
+				checkEdits(t, src, randomEdits(rand.New(rand.NewPCG(seed, 0))))
+			}
+		})
+	}
+	for seed := range uint64(3000) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		checkEdits(t, randomObject(random, 3), randomEdits(random))
+	}
+}
+
+// checkEdits makes the edits in two documents, of which one goes through its text
+// after every step, and in a model of maps; then it takes them back one by one.
+func checkEdits(t *testing.T, src string, edits []edit) {
+	t.Helper()
+	doc, stored, model := parse(t, src), parse(t, src), decoded(t, src)
+	var done []edit
+	var texts []string
+	for _, e := range edits {
+		before := string(doc.Bytes())
+		e = remember(doc, e)
+		err := doc.Set(e.value, e.path...)
+		after := string(doc.Bytes())
+		if err != nil { // a parent is no object
+			if after != before {
+				t.Fatalf("%v, but\n%s\nbecame\n%s", err, before, after)
+			}
+			continue
+		}
+		checkSplice(t, before, after, string(e.old))
+		setInMaps(model, decoded(t, string(e.value)), e.path)
+		if diff := cmp.Diff(model, decoded(t, after)); diff != "" {
+			t.Fatalf("setting %q in\n%s\ngave\n%s\nvalues (-want +got):\n%s", e.path, before, after, diff)
+		}
+		set(t, stored, string(e.value), e.path...)
+		stored = parse(t, string(stored.Bytes()))
+		if diff := cmp.Diff(after, string(stored.Bytes())); diff != "" {
+			t.Fatalf("parsed again before setting %q (-not parsed again +parsed again):\n%s", e.path, diff)
+		}
+		done, texts = append(done, e), append(texts, before)
+	}
+	for i, e := range slices.Backward(done) {
+		e.undo(t, stored)
+		stored = parse(t, string(stored.Bytes()))
+		if diff := cmp.Diff(texts[i], string(stored.Bytes())); diff != "" && strings.Trim(texts[i], " \t\r\n") != "" {
+			t.Fatalf("after undoing %q = %s (-want +got):\n%s", e.path, e.value, diff)
+		}
+	}
+}
+
+// checkSplice fails unless after is before with one piece of text inserted, in the
+// place of old where that was there.
+func checkSplice(t *testing.T, before, after, old string) {
+	t.Helper()
+	if strings.Trim(before, " \t\r\n") == "" {
+		return
+	}
+	n := min(len(before), len(after))
+	head, tail := 0, 0
+	for head < n && before[head] == after[head] {
+		head++
+	}
+	for tail < n && before[len(before)-1-tail] == after[len(after)-1-tail] {
+		tail++
+	}
+	if head+tail < len(before)-len(old) {
+		t.Fatalf("more than %q was changed in\n%s\nwhich became\n%s", old, before, after)
+	}
+}
+
+func TestEditsOfDifferentMembersAreUndoneInAnyOrder(t *testing.T) {
+	check := func(src string, random *rand.Rand) {
+		doc := parse(t, src)
+		var edits []edit
+		for _, e := range randomEdits(random) {
+			if overlaps := func(other edit) bool { return prefixed(e.path, other.path) || prefixed(other.path, e.path) }; !slices.ContainsFunc(edits, overlaps) {
+				edits = append(edits, remember(doc, e))
+			}
+		}
+		edits = slices.DeleteFunc(edits, func(e edit) bool { return doc.Set(e.value, e.path...) != nil })
+		random.Shuffle(len(edits), func(i, j int) { edits[i], edits[j] = edits[j], edits[i] })
+		for _, e := range edits {
+			doc = parse(t, string(doc.Bytes()))
+			e.undo(t, doc)
+		}
+		if diff := cmp.Diff(src, string(doc.Bytes())); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+	}
+	for name, src := range ownersFiles() {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(200) {
+				check(src, rand.New(rand.NewPCG(seed, 2)))
+			}
+		})
+	}
+	for seed := range uint64(3000) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		check(randomObject(random, 3), random)
+	}
+}
+
+func prefixed(path, prefix []string) bool {
+	return len(prefix) <= len(path) && slices.Equal(path[:len(prefix)], prefix)
+}
+
+// setInMaps is Set for a decoded object.
+func setInMaps(object, value any, path []string) {
+	members := object.(map[string]any)
+	for _, name := range path[:len(path)-1] {
+		if members[name] == nil {
+			members[name] = map[string]any{}
+		}
+		members = members[name].(map[string]any)
+	}
+	members[path[len(path)-1]] = value
+}
+
+func decoded(t testing.TB, text string) any {
+	t.Helper()
+	if strings.Trim(text, " \t\r\n") == "" {
+		return map[string]any{}
+	}
+	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		t.Fatalf("reading %s: %v", text, err)
+	}
+	if decoder.More() {
+		t.Fatalf("reading %s: text after the value", text)
+	}
+	return v
+}

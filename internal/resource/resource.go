@@ -1,0 +1,194 @@
+// Package resource names the few kinds of thing molo owns on a host: a key of a
+// JSON file, a file, a symbolic link, a generated tree, a set of firewall chains.
+// They are plain data: compilers make them, a host reads and writes them, and a
+// plan is the difference between the two.
+package resource
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"molo/internal/jsontext"
+)
+
+// ID names one resource on a host, as "kind:where", for example
+// "key:/etc/docker/daemon.json#log-opts.max-size" or "rules:ip6/filter".
+type ID string
+
+// Kind returns the part of the ID before its first colon.
+func (id ID) Kind() string {
+	kind, _, _ := strings.Cut(string(id), ":")
+	return kind
+}
+
+// Where returns the part of the ID after its first colon.
+func (id ID) Where() string {
+	_, where, _ := strings.Cut(string(id), ":")
+	return where
+}
+
+// Resource is one thing molo owns. The set is closed: Key, File, Link, Tree and
+// Rules. A nil Resource stands for "not there".
+type Resource interface {
+	// ID names the resource; two resources with one ID are two states of one thing.
+	ID() ID
+	// Equal reports whether the other state, which may be nil, is this one.
+	Equal(Resource) bool
+}
+
+// Key is one leaf of a JSON object file that molo shares with the owner, such as
+// daemon.json. Writing it leaves every other byte of the file alone.
+type Key struct {
+	File  string          `json:"file"`
+	Path  []string        `json:"path"` // from the outermost object inwards
+	Value json.RawMessage `json:"value"`
+	// Raw says that Value was read from the file: put back, it is written byte for
+	// byte; any other value is laid out as its surroundings are.
+	Raw bool `json:"raw,omitempty"`
+}
+
+// ID returns "key:FILE#a.b".
+func (k Key) ID() ID { return KeyID(k.File, k.Path...) }
+
+// KeyID returns the ID of the leaf at path in file.
+func KeyID(file string, path ...string) ID {
+	escaped := make([]string, len(path))
+	for i, p := range path {
+		escaped[i] = strings.NewReplacer("~", "~0", ".", "~1").Replace(p)
+	}
+	return ID("key:" + file + "#" + strings.Join(escaped, "."))
+}
+
+// Equal compares the JSON values, not their spelling.
+func (k Key) Equal(other Resource) bool {
+	o, ok := other.(Key)
+	return ok && k.ID() == o.ID() && jsontext.Equal(k.Value, o.Value)
+}
+
+// File is a regular file owned by root that molo writes whole.
+type File struct {
+	Path      string      `json:"path"`
+	Mode      fs.FileMode `json:"mode"`
+	Content   []byte      `json:"content"`
+	Sensitive bool        `json:"sensitive,omitempty"` // never shown in a plan, a log or a report
+}
+
+// ID returns "file:PATH".
+func (f File) ID() ID { return ID("file:" + f.Path) }
+
+// Equal compares content and mode.
+func (f File) Equal(other Resource) bool {
+	o, ok := other.(File)
+	return ok && f.Path == o.Path && f.Mode == o.Mode && bytes.Equal(f.Content, o.Content)
+}
+
+// Link is a symbolic link. A Link with an empty Target says that no link may be
+// there; so Debian's default site is put aside, and put back when molo lets go.
+type Link struct {
+	Path   string `json:"path"`
+	Target string `json:"target"`
+}
+
+// ID returns "link:PATH".
+func (l Link) ID() ID { return ID("link:" + l.Path) }
+
+// Equal compares targets; an empty target equals nothing there.
+func (l Link) Equal(other Resource) bool {
+	if other == nil {
+		return l.Target == ""
+	}
+	o, ok := other.(Link)
+	return ok && l == o
+}
+
+// Tree is a directory that molo owns whole, in generations: every state of it is
+// an immutable directory, and the link "current" beside them names the live one.
+type Tree struct {
+	Dir   string            `json:"dir"`
+	Files map[string][]byte `json:"files"` // relative slash path to content
+}
+
+// ID returns "tree:DIR".
+func (t Tree) ID() ID { return ID("tree:" + t.Dir) }
+
+// Equal compares the files, so a file edited by hand is a difference.
+func (t Tree) Equal(other Resource) bool {
+	o, ok := other.(Tree)
+	return ok && t.Dir == o.Dir && maps.EqualFunc(t.Files, o.Files, bytes.Equal)
+}
+
+// Rules is all that molo owns in one table of one address family: whole chains
+// and one jump from a shared chain into them.
+type Rules struct {
+	Family Family  `json:"family"`
+	Table  string  `json:"table"` // "filter" or "mangle"
+	Hook   Hook    `json:"hook"`
+	Chains []Chain `json:"chains"`
+	// Digest is that of Chains, as Digest returns it. iptables does not print what
+	// it was given, so a host reports here the digest of the chains it committed
+	// last, as long as the kernel still prints what it printed right after that,
+	// and "" when somebody changed them.
+	Digest string `json:"digest"`
+}
+
+// Family is an address family.
+type Family string
+
+// The two address families.
+const (
+	IPv4 Family = "ip"
+	IPv6 Family = "ip6"
+)
+
+// Hook is the one jump from a shared chain into molo's own: From's first rule
+// jumps to To.
+type Hook struct {
+	From string `json:"from"` // "DOCKER-USER" or "FORWARD"
+	To   string `json:"to"`
+	// Parent, where set, is the built-in chain whose first rule must jump to From.
+	// Docker hooks DOCKER-USER itself, but never for IPv6 before version 23.
+	Parent string `json:"parent,omitempty"`
+}
+
+// Chain is one chain of our own and its rules in order.
+type Chain struct {
+	Name  string `json:"name"`
+	Rules []Rule `json:"rules"`
+}
+
+// Rule is one rule in the syntax of iptables-restore, without "-A CHAIN".
+type Rule struct {
+	Spec string `json:"spec"`
+	Why  string `json:"why,omitempty"` // what asks for it: "ufw: allow 8080/tcp", "policies.hcl:14"
+}
+
+// ID returns "rules:FAMILY/TABLE".
+func (r Rules) ID() ID { return ID("rules:" + string(r.Family) + "/" + r.Table) }
+
+// Equal compares digests and hooks.
+func (r Rules) Equal(other Resource) bool {
+	o, ok := other.(Rules)
+	return ok && r.ID() == o.ID() && r.Digest != "" && r.Digest == o.Digest && r.Hook == o.Hook
+}
+
+// Names returns the names of the chains in order.
+func (r Rules) Names() []string {
+	var names []string
+	for _, c := range r.Chains {
+		names = append(names, c.Name)
+	}
+	return slices.Clip(names)
+}
+
+// SplitKey returns the file and the path that KeyID put together.
+func SplitKey(id ID) (file string, path []string) {
+	file, joined, _ := strings.Cut(id.Where(), "#")
+	for p := range strings.SplitSeq(joined, ".") {
+		path = append(path, strings.NewReplacer("~1", ".", "~0", "~").Replace(p))
+	}
+	return file, path
+}

@@ -1,0 +1,121 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"molo/internal/policy"
+	"molo/internal/resource"
+)
+
+// maxRounds bounds how often Apply looks again. A second round is normal where the
+// first one changes facts (a restarted engine, later a first certificate); a host
+// that still differs after three does not converge.
+const maxRounds = 3
+
+// ErrNotConverged says that the host still differs from the policy after all rounds.
+var ErrNotConverged = errors.New("the host still differs from the policy")
+
+// Apply makes the host match the policy, and looks again until nothing is left to
+// do. A part that fails is put back and does not stop the others. The error is for
+// what stopped everything; failures of parts are in the Report.
+func Apply(ctx context.Context, h Host, s Store, p *policy.Policy) (*Report, error) {
+	report := &Report{}
+	for {
+		plan, f, err := MakePlan(ctx, h, s, p)
+		if err != nil {
+			return report, err
+		}
+		report.look(plan, f)
+		plan = report.open(plan)
+		switch {
+		case plan.Empty():
+			return report, nil
+		case report.Rounds == maxRounds:
+			return report, fmt.Errorf("after %d rounds: %w", report.Rounds, ErrNotConverged)
+		}
+		if err := checkAll(ctx, h, plan); err != nil {
+			return report, err
+		}
+		for _, step := range plan {
+			report.add(step, applyStep(ctx, h, s, step))
+		}
+		report.Rounds++
+	}
+}
+
+// checkAll tests every staged change before the first one is written.
+func checkAll(ctx context.Context, h Host, plan Plan) error {
+	var problems []error
+	for _, step := range plan {
+		for _, check := range step.Part.Checks {
+			if len(step.Changes) > 0 {
+				problems = append(problems, h.Check(ctx, check, step.Changes))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// applyStep writes, activates and proves one step, or puts it back.
+func applyStep(ctx context.Context, h Host, s Store, step Step) error {
+	if step.Empty() {
+		return nil
+	}
+	memory, err := s.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("reading what earlier runs did: %w", err)
+	}
+	memory = memory.intend(step)
+	if err := s.Save(ctx, memory); err != nil {
+		return fmt.Errorf("noting what is about to be done: %w", err)
+	}
+	if err := carryOut(ctx, h, step); err != nil {
+		// A caller that gives up must not leave the part half done.
+		ctx = context.WithoutCancel(ctx)
+		back := putBack(ctx, h, step, memory.Pending[step.Part.Name].Changes)
+		if back != nil {
+			return errors.Join(err, fmt.Errorf("putting back what was there: %w", back))
+		}
+		return errors.Join(err, s.Save(ctx, memory.forget(step.Part.Name)))
+	}
+	return s.Save(ctx, memory.proven(step.Part.Name))
+}
+
+func carryOut(ctx context.Context, h Host, step Step) error {
+	if err := h.Write(ctx, step.Changes); err != nil {
+		return err
+	}
+	for _, a := range step.Activate {
+		if err := h.Run(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putBack restores what was there before the changes and brings the units back.
+// It goes on after an error: a unit that runs matters more than a clean story.
+func putBack(ctx context.Context, h Host, step Step, changes []Change) error {
+	back := inverse(changes)
+	last := slices.DeleteFunc(slices.Clone(back), func(c Change) bool { return !isFirst(step, c.ID) })
+	back = slices.DeleteFunc(back, func(c Change) bool { return isFirst(step, c.ID) })
+	problems := []error{h.Write(ctx, back)}
+	for _, a := range step.Activate {
+		if len(a.First) > 0 {
+			continue // still in force
+		}
+		a.Until = nil // it proved the new state
+		problems = append(problems, h.Run(ctx, a))
+	}
+	for _, probe := range step.Part.Fallback {
+		problems = append(problems, h.Probe(ctx, probe))
+	}
+	return errors.Join(append(problems, h.Write(ctx, last))...)
+}
+
+func isFirst(step Step, id resource.ID) bool {
+	return slices.ContainsFunc(step.Activate, func(a Activation) bool { return slices.Contains(a.First, id) })
+}

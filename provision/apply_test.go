@@ -1,0 +1,215 @@
+package provision_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
+
+	"molo/internal/facts"
+	"molo/internal/host/hosttest"
+	"molo/internal/policy"
+	"molo/internal/resource"
+	"molo/provision"
+)
+
+func at[T any](line int, v T) policy.Value[T] {
+	return policy.Value[T]{V: v, Set: true, Range: hcl.Range{Filename: "policies.hcl", Start: hcl.Pos{Line: line}}}
+}
+
+func dockerPolicy() *policy.Policy {
+	return &policy.Policy{Docker: &policy.Docker{
+		ICC: at(2, false), NoNewPrivileges: at(3, true), LiveRestore: at(4, true),
+		PublishAddress: at(5, netip.MustParseAddr("127.0.0.1")), UsernsRemap: at(6, "off"), Restart: at(7, "auto"),
+		Log: policy.Log{Driver: at(8, "journald")},
+	}}
+}
+
+func boolean(b bool) *bool { return &b }
+
+// dockerHost is a host with a stock engine and one container; its dockerd reads
+// daemon.json as a real one does.
+func dockerHost() *hosttest.Host {
+	return &hosttest.Host{
+		Is: facts.Facts{Docker: facts.Docker{
+			Installed: true, Running: true, Major: 28,
+			Effective:  facts.Effective{ICC: boolean(true), PublishAddress: "0.0.0.0", LiveRestore: boolean(false), LogDriver: "json-file", UsernsRemap: boolean(false)},
+			Containers: []facts.Container{{ID: "c1", Name: "web", Running: true}},
+		}},
+		React: func(h *hosttest.Host, did string) {
+			key := func(name string) string {
+				k, _ := h.State[resource.KeyID(provision.DaemonJSON, name)].(resource.Key)
+				return string(k.Value)
+			}
+			effective := &h.Is.Docker.Effective
+			switch did {
+			case "reload docker.service":
+				effective.LiveRestore = boolean(key("live-restore") == "true" || *effective.LiveRestore)
+			case "restart docker.service":
+				h.Is.Docker.ConfigNewer = false
+				effective.LiveRestore = boolean(key("live-restore") == "true")
+				effective.LogDriver = "json-file"
+				if key("log-driver") != "" {
+					effective.LogDriver = strings.Trim(key("log-driver"), `"`)
+				}
+			default:
+				h.Is.Docker.ConfigNewer = true
+			}
+		},
+	}
+}
+
+func TestApplyWritesActivatesAndThenRests(t *testing.T) {
+	ctx := context.Background()
+	h := dockerHost()
+	report, err := provision.Apply(ctx, h, h, dockerPolicy())
+	if err := errors.Join(err, report.Failed()); err != nil {
+		t.Fatal(err)
+	}
+	want := `check provision.DockerConfig
+remember 0 owned, pending [docker]
+write key:/etc/docker/daemon.json#icc
+write key:/etc/docker/daemon.json#no-new-privileges
+write key:/etc/docker/daemon.json#live-restore
+write key:/etc/docker/daemon.json#ip
+write key:/etc/docker/daemon.json#default-network-opts.bridge.com~1docker~1network~1bridge~1host_binding_ipv4
+write key:/etc/docker/daemon.json#log-driver
+write key:/etc/docker/daemon.json#userns-remap
+reload docker.service
+restart docker.service
+remember 7 owned, pending []
+`
+	if diff := cmp.Diff(want, h.Log()); diff != "" {
+		t.Errorf("what was done (-want +got):\n%s", diff)
+	}
+	report, err = provision.Apply(ctx, h, h, dockerPolicy())
+	if err != nil || report.Changed() || h.Log() != "" {
+		t.Errorf("second apply: error %v, changed %t; want no effect at all", err, report.Changed())
+	}
+}
+
+func TestAFailedRestartPutsBackAndTakesLiveRestoreAwayLast(t *testing.T) {
+	h := dockerHost()
+	h.Fail = map[string]error{"restart docker.service": errors.New("no such driver")}
+	report, err := provision.Apply(context.Background(), h, h, dockerPolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failed := report.Failed(); failed == nil || failed.Error() != "docker: no such driver" {
+		t.Errorf("got failure %v, want docker's alone", failed)
+	}
+	log := h.Log()
+	_, back, _ := strings.Cut(log, "restart docker.service\n")
+	want := `write key:/etc/docker/daemon.json#userns-remap
+write key:/etc/docker/daemon.json#log-driver
+write key:/etc/docker/daemon.json#default-network-opts.bridge.com~1docker~1network~1bridge~1host_binding_ipv4
+write key:/etc/docker/daemon.json#ip
+write key:/etc/docker/daemon.json#no-new-privileges
+write key:/etc/docker/daemon.json#icc
+restart docker.service
+probe provision.DockerRuns
+write key:/etc/docker/daemon.json#live-restore
+remember 0 owned, pending []
+`
+	if diff := cmp.Diff(want, back); diff != "" {
+		t.Errorf("putting back (-want +got):\n%s", diff)
+	}
+	if state := h.String(); state != "" {
+		t.Errorf("left behind:\n%s", state)
+	}
+}
+
+// TestKilledAtEverySideEffect ends the process after its first, second, … side
+// effect, and lets the next run find the host as it was left.
+func TestKilledAtEverySideEffect(t *testing.T) {
+	ctx := context.Background()
+	whole := dockerHost()
+	if _, err := provision.Apply(ctx, whole, whole, dockerPolicy()); err != nil {
+		t.Fatal(err)
+	}
+	effects := whole.Effects()
+	if effects < 10 {
+		t.Fatalf("only %d side effects: this test kills nothing", effects)
+	}
+	for n := 1; n < effects; n++ {
+		h := dockerHost()
+		h.KillAfter = n
+		if report, err := provision.Apply(ctx, h, h, dockerPolicy()); err == nil && report.Failed() == nil {
+			t.Errorf("killed after %d side effects: the run did not notice", n)
+		}
+		h.KillAfter = 0
+		report, err := provision.Apply(ctx, h, h, dockerPolicy())
+		if err := errors.Join(err, report.Failed()); err != nil {
+			t.Errorf("killed after %d side effects: the next run fails: %v", n, err)
+		}
+		if diff := cmp.Diff(whole.String(), h.String()); diff != "" {
+			t.Errorf("killed after %d side effects: the next run leaves (-want +got):\n%s", n, diff)
+		}
+		if len(h.Kept.Pending) > 0 {
+			t.Errorf("killed after %d side effects: still pending after the next run: %v", n, h.Kept.Pending)
+		}
+		if got := h.Is.Docker.Effective.LogDriver; got != "journald" {
+			t.Errorf("killed after %d side effects: dockerd runs with %s", n, got)
+		}
+	}
+}
+
+func TestDroppingTheBlockGivesBackWhatWasThere(t *testing.T) {
+	ctx := context.Background()
+	h := dockerHost()
+	driver := resource.Key{File: provision.DaemonJSON, Path: []string{"log-driver"}, Value: []byte(`"syslog"`), Raw: true}
+	h.State = map[resource.ID]resource.Resource{driver.ID(): driver}
+	if _, err := provision.Apply(ctx, h, h, dockerPolicy()); err != nil {
+		t.Fatal(err)
+	}
+	report, err := provision.Apply(ctx, h, h, &policy.Policy{})
+	if err := errors.Join(err, report.Failed()); err != nil {
+		t.Fatal(err)
+	}
+	want := "key:/etc/docker/daemon.json#log-driver = \"syslog\"\n"
+	if diff := cmp.Diff(want, h.String()); diff != "" {
+		t.Errorf("daemon.json (-want +got):\n%s", diff)
+	}
+	if len(h.Kept.Owned) != 0 {
+		t.Errorf("still owned: %v", h.Kept.Owned)
+	}
+}
+
+func TestCausesTellDriftFromAChangedPolicy(t *testing.T) {
+	ctx := context.Background()
+	h := dockerHost()
+	causes := func(p *policy.Policy) map[resource.ID]provision.Cause {
+		plan, _, err := provision.MakePlan(ctx, h, h, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[resource.ID]provision.Cause{}
+		for _, step := range plan {
+			for _, c := range step.Changes {
+				got[c.ID] = c.Cause
+			}
+		}
+		return got
+	}
+	if got := causes(dockerPolicy())[resource.KeyID(provision.DaemonJSON, "icc")]; got != provision.FirstRun {
+		t.Errorf("before the first run: got %q", got)
+	}
+	if _, err := provision.Apply(ctx, h, h, dockerPolicy()); err != nil {
+		t.Fatal(err)
+	}
+	icc := resource.KeyID(provision.DaemonJSON, "icc")
+	h.State[icc] = resource.Key{File: provision.DaemonJSON, Path: []string{"icc"}, Value: []byte("true"), Raw: true}
+	changed := dockerPolicy()
+	changed.Docker.Log.Driver = at(8, "syslog")
+	want := map[resource.ID]provision.Cause{
+		icc: provision.Drift,
+		resource.KeyID(provision.DaemonJSON, "log-driver"): provision.PolicyChanged,
+	}
+	if diff := cmp.Diff(want, causes(changed)); diff != "" {
+		t.Errorf("causes (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,75 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"molo/internal/facts"
+	"molo/internal/policy"
+	"molo/internal/resource"
+)
+
+// Desired says what each part of the host should be. Either all of it is known, or
+// there is an error that lists everything wrong and nothing must be written.
+func Desired(p *policy.Policy, f facts.Facts) ([]Part, error) {
+	var parts []Part
+	var problems []error
+	add := func(part Part, err error) {
+		parts = append(parts, part)
+		problems = append(problems, err)
+	}
+	add(firewallPart(p.Firewall, f))
+	add(dockerPart(p.Docker, f.Docker))
+	add(nginxPart(p.Sites, f.Nginx))
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return parts, nil
+}
+
+// MakePlan reads the host and says what has to be done. It writes nothing.
+func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy) (Plan, facts.Facts, error) {
+	f, err := h.Facts(ctx)
+	if err != nil {
+		return nil, f, fmt.Errorf("reading the host: %w", err)
+	}
+	parts, err := Desired(p, f)
+	if err != nil {
+		return nil, f, err
+	}
+	memory, err := s.Load(ctx)
+	if err != nil {
+		return nil, f, fmt.Errorf("reading what earlier runs did: %w", err)
+	}
+	have, err := h.Read(ctx, ids(parts, memory))
+	if err != nil {
+		return nil, f, fmt.Errorf("reading the host: %w", err)
+	}
+	have.Unread = append(have.Unread, f.Unknown...)
+	return Diff(parts, have, memory), f, nil
+}
+
+// ids lists what has to be read: what is wanted, and what molo may have to let go.
+func ids(parts []Part, memory Memory) []resource.ID {
+	var all []resource.ID
+	for _, part := range parts {
+		for _, w := range part.Want {
+			all = append(all, w.ID())
+		}
+		all = append(all, memory.ownedBy(part.Name)...)
+	}
+	return unique(all)
+}
+
+func unique(ids []resource.ID) []resource.ID {
+	seen := map[resource.ID]bool{}
+	var all []resource.ID
+	for _, id := range ids {
+		if !seen[id] {
+			all = append(all, id)
+		}
+		seen[id] = true
+	}
+	return all
+}

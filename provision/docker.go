@@ -1,0 +1,181 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"molo/internal/facts"
+	"molo/internal/jsontext"
+	"molo/internal/policy"
+	"molo/internal/resource"
+)
+
+// DaemonJSON is the file dockerd is configured by.
+const DaemonJSON = "/etc/docker/daemon.json"
+
+// DockerUnit is the unit that runs dockerd.
+const DockerUnit = "docker.service"
+
+// setting is one leaf of daemon.json that molo wants.
+type setting struct {
+	path   []string
+	value  any
+	from   Origin
+	flag   string // dockerd's flag for it, where its name differs from path[0]
+	reload bool   // SIGHUP brings it into force (dockerd reloadConfig); else a restart
+}
+
+func (s setting) id() resource.ID { return resource.KeyID(DaemonJSON, s.path...) }
+
+// dockerPart compiles the block docker.
+func dockerPart(p *policy.Docker, d facts.Docker) (Part, error) {
+	part := Part{Name: PartDocker, Fallback: []Probe{DockerRuns{Running: survivors(d)}}}
+	if p == nil {
+		part.Activate = activateDocker(nil, d, nil)
+		return part, nil
+	}
+	settings, notes := dockerSettings(p, d)
+	if err := checkDaemon(settings, d); err != nil {
+		return Part{}, err
+	}
+	for _, s := range settings {
+		raw, err := json.Marshal(s.value)
+		if err != nil {
+			return Part{}, fmt.Errorf("%s: writing %s as JSON: %w", s.from, strings.Join(s.path, "."), err)
+		}
+		part.Want = append(part.Want, Wanted{resource.Key{File: DaemonJSON, Path: s.path, Value: raw}, s.from})
+	}
+	part.Notes = notes
+	if d.Installed && d.Major >= 23 {
+		part.Checks = []Check{DockerConfig{Flags: d.Flags}}
+	}
+	part.Activate = activateDocker(p, d, settings)
+	part.settle(p, d)
+	return part, nil
+}
+
+// dockerSettings lists what daemon.json must say, in the order in which new keys
+// are written, and what the owner should know about it.
+func dockerSettings(p *policy.Docker, d facts.Docker) ([]setting, []Note) {
+	all := []setting{
+		{path: []string{"icc"}, value: p.ICC.V, from: From(p.ICC.Range)},
+		{path: []string{"no-new-privileges"}, value: p.NoNewPrivileges.V, from: From(p.NoNewPrivileges.Range)},
+		{path: []string{"live-restore"}, value: p.LiveRestore.V, from: From(p.LiveRestore.Range), reload: true},
+		{path: []string{"ip"}, value: p.PublishAddress.V.String(), from: From(p.PublishAddress.Range)},
+	}
+	var notes []Note
+	if d.Effective.Swarm && p.LiveRestore.V {
+		all = slices.DeleteFunc(all, func(s setting) bool { return s.path[0] == "live-restore" })
+		notes = append(notes, Note{"live-restore is left off: dockerd refuses it together with swarm", From(p.LiveRestore.Range).String()})
+	}
+	all = append(all, networkSettings(p, d)...)
+	all = append(all, logSettings(p.Log)...)
+	userns, note := usernsSetting(p, d)
+	all = append(all, userns...)
+	if note != (Note{}) {
+		notes = append(notes, note)
+	}
+	for _, s := range p.Settings.V {
+		all = append(all, setting{path: []string{s.Key}, value: s.Value, from: From(s.Range), reload: slices.Contains(reloadable(), s.Key)})
+	}
+	return all, notes
+}
+
+// reloadable lists the keys of daemon.json that SIGHUP brings into force
+// (reloadConfig and daemon/reload.go of Docker 20.10 to 29.7).
+func reloadable() []string {
+	return []string{
+		"authorization-plugins", "debug", "default-cgroupns-mode", "default-ipc-mode", "default-runtime",
+		"default-shm-size", "default-stop-timeout", "features", "insecure-registries", "labels", "live-restore",
+		"max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "network-diagnostic-port",
+		"nri-opts", "registry-mirrors", "runtimes", "shutdown-timeout",
+	}
+}
+
+// networkSettings asks for what the engine's version makes necessary or possible.
+func networkSettings(p *policy.Docker, d facts.Docker) []setting {
+	var all []setting
+	// Until 27.0 ip6tables is off, and a port published on IPv6 meets no rule of
+	// Docker's; before 27.0 it is an experimental feature besides.
+	if d.Major > 0 && d.Major < 27 {
+		all = append(all,
+			setting{path: []string{"experimental"}, value: true, from: From(p.Range)},
+			setting{path: []string{"ip6tables"}, value: true, from: From(p.Range)})
+	}
+	// "ip" binds only the ports of docker0's containers. default-network-opts, since
+	// 24.0, does it for networks created from now on; older engines ignore it.
+	if (d.Major == 0 || d.Major >= 24) && p.PublishAddress.V.Is4() {
+		path := []string{"default-network-opts", "bridge", "com.docker.network.bridge.host_binding_ipv4"}
+		all = append(all, setting{path: path, value: p.PublishAddress.V.String(), from: From(p.PublishAddress.Range), flag: "default-network-opt"})
+	}
+	return all
+}
+
+func logSettings(l policy.Log) []setting {
+	all := []setting{{path: []string{"log-driver"}, value: l.Driver.V, from: From(l.Driver.Range)}}
+	if l.Driver.V != "local" && l.Driver.V != "json-file" {
+		return all
+	}
+	// dockerd takes log options as strings only.
+	return append(all,
+		setting{path: []string{"log-opts", "max-size"}, value: l.MaxSize.V, from: From(l.MaxSize.Range), flag: "log-opt"},
+		setting{path: []string{"log-opts", "max-file"}, value: strconv.Itoa(l.MaxFile.V), from: From(l.MaxFile.Range), flag: "log-opt"})
+}
+
+// usernsSetting decides about userns-remap. Turning it on gives dockerd another
+// data root, where earlier images, containers and volumes are out of sight; so
+// "auto" turns it on only where there is nothing to lose.
+func usernsSetting(p *policy.Docker, d facts.Docker) ([]setting, Note) {
+	from := From(p.UsernsRemap.Range)
+	want := func(value string) []setting {
+		return []setting{{path: []string{"userns-remap"}, value: value, from: from}}
+	}
+	current := configured(d, "userns-remap")
+	inUse := len(d.Containers) > 0 || d.Images > 0 || d.Volumes > 0 || d.DataOnDisk
+	switch value := p.UsernsRemap.V; {
+	case value == "off":
+		return want(""), Note{}
+	case value == "auto" && current != "":
+		return want(current), Note{}
+	case value == "auto" && inUse:
+		text := fmt.Sprintf("userns-remap stays off: %s would vanish from Docker's view", inventory(d))
+		return nil, Note{text, from.String()}
+	case value == "auto":
+		return want("default"), Note{}
+	default:
+		return want(value), Note{}
+	}
+}
+
+// inventory counts what a new data root would hide.
+func inventory(d facts.Docker) string {
+	if len(d.Containers)+d.Images+d.Volumes == 0 {
+		return "what is on disk"
+	}
+	return fmt.Sprintf("%s, %s and %s", count(len(d.Containers), "container"), count(d.Images, "image"), count(d.Volumes, "volume"))
+}
+
+// configured returns the string that daemon.json now holds under a top-level key.
+func configured(d facts.Docker, key string) string {
+	doc, err := jsontext.Parse([]byte(d.Config))
+	if err != nil {
+		return "" // checkDaemon reports it
+	}
+	raw, ok := doc.Get(key)
+	var value string
+	if !ok || json.Unmarshal(raw, &value) != nil {
+		return ""
+	}
+	return value
+}
+
+// count says "1 container", "3 containers".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}

@@ -1,0 +1,176 @@
+package provision
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"molo/internal/facts"
+	"molo/internal/policy"
+	"molo/internal/resource"
+)
+
+// activateDocker says how changes of daemon.json come into force: on an engine
+// that does not run they are there when it starts.
+func activateDocker(p *policy.Docker, d facts.Docker, settings []setting) []Activation {
+	if d.Failed {
+		return []Activation{restartDocker(p, d)}
+	}
+	if !d.Running {
+		return nil
+	}
+	var keys []resource.ID
+	for _, s := range settings {
+		if s.reload {
+			keys = append(keys, s.id())
+		}
+	}
+	running := runningIDs(d)
+	var all []Activation
+	if len(keys) > 0 {
+		reload := Activation{
+			Unit: DockerUnit, Verb: Reload, Keys: keys,
+			Until: DockerRuns{Effective: facts.Effective{LiveRestore: liveRestore(p, d)}, Running: running},
+		}
+		if wantsLiveRestore(p, d) && !isTrue(d.Effective.LiveRestore) && len(running) > 0 {
+			reload.First = []resource.ID{resource.KeyID(DaemonJSON, "live-restore")}
+		}
+		all = append(all, reload)
+	}
+	if p == nil || p.Restart.V == "auto" {
+		all = append(all, restartDocker(p, d))
+	}
+	return all
+}
+
+func restartDocker(p *policy.Docker, d facts.Docker) Activation {
+	running := runningIDs(d)
+	a := Activation{Unit: DockerUnit, Verb: Restart}
+	switch {
+	case len(running) == 0:
+		a.Consequence = "no container is running"
+	case wantsLiveRestore(p, d):
+		a.Consequence = fmt.Sprintf("%s running (live-restore)", keeps(len(running)))
+	default:
+		a.Consequence = fmt.Sprintf("stops %s; those with a restart policy come back", count(len(running), "container"))
+		running = nil
+	}
+	a.Until = DockerRuns{Effective: expected(p, d), Running: running}
+	return a
+}
+
+func keeps(n int) string {
+	if n == 1 {
+		return "1 container keeps"
+	}
+	return fmt.Sprintf("%d containers keep", n)
+}
+
+// settle adds what differs between daemon.json and the running dockerd.
+func (part *Part) settle(p *policy.Docker, d facts.Docker) {
+	if !d.Running {
+		if d.Installed {
+			part.Notes = append(part.Notes, Note{Text: "dockerd does not run: its settings hold from its next start"})
+		}
+		return
+	}
+	want := wantedEffective(p, d)
+	now, later := Mismatch(expected(p, d), d.Effective), Mismatch(want, d.Effective)
+	switch {
+	case len(now) > 0 && d.ConfigNewer && p.Restart.V == "auto":
+		restart := restartDocker(p, d)
+		restart.Why = "dockerd has not read " + DaemonJSON + " since it changed: " + strings.Join(now, ", ")
+		part.Pending = append(part.Pending, restart)
+	case len(now) > 0 && p.Restart.V == "manual":
+		part.Residual = append(part.Residual, Note{"waits for a restart of dockerd: " + strings.Join(now, ", "), From(p.Restart.Range).String()})
+	case len(now) > 0:
+		part.Residual = append(part.Residual, Note{Text: "dockerd runs with other settings than the policy's: " + strings.Join(now, ", ")})
+	}
+	waits := slices.DeleteFunc(later, func(m string) bool { return slices.Contains(now, m) })
+	if len(waits) > 0 {
+		part.Notes = append(part.Notes, Note{Text: "waits until dockerd restarts while no container runs: " + strings.Join(waits, ", ")})
+	}
+}
+
+// wantedEffective is what the policy wants dockerd to run with, as far as engines tell.
+func wantedEffective(p *policy.Docker, d facts.Docker) facts.Effective {
+	e := facts.Effective{
+		ICC: &p.ICC.V, PublishAddress: p.PublishAddress.V.String(), LiveRestore: liveRestore(p, d), LogDriver: p.Log.Driver.V,
+	}
+	if d.Effective.NoNewPrivileges != nil {
+		e.NoNewPrivileges = &p.NoNewPrivileges.V
+	}
+	if userns, _ := usernsSetting(p, d); len(userns) > 0 {
+		on := userns[0].value != ""
+		e.UsernsRemap = &on
+	}
+	return e
+}
+
+// expected is what dockerd must run with after a restart. With containers running
+// under live-restore it keeps docker0 as it was: "there are running containers,
+// updated network configuration will not take affect" (moby#43562).
+func expected(p *policy.Docker, d facts.Docker) facts.Effective {
+	if p == nil {
+		return facts.Effective{}
+	}
+	e := wantedEffective(p, d)
+	if len(runningIDs(d)) > 0 && wantsLiveRestore(p, d) {
+		e.ICC, e.PublishAddress = nil, ""
+	}
+	return e
+}
+
+// Mismatch names, as "icc=true (want false)", what of want does not hold in got.
+func Mismatch(want, got facts.Effective) []string {
+	var all []string
+	flag := func(name string, want, got *bool) {
+		if want != nil && got != nil && *want != *got {
+			all = append(all, fmt.Sprintf("%s=%t (want %t)", name, *got, *want))
+		}
+	}
+	text := func(name, want, got string) {
+		if want != "" && got != "" && want != got {
+			all = append(all, fmt.Sprintf("%s=%s (want %s)", name, got, want))
+		}
+	}
+	flag("icc", want.ICC, got.ICC)
+	text("ip", want.PublishAddress, got.PublishAddress)
+	flag("live-restore", want.LiveRestore, got.LiveRestore)
+	flag("no-new-privileges", want.NoNewPrivileges, got.NoNewPrivileges)
+	text("log-driver", want.LogDriver, got.LogDriver)
+	flag("userns-remap", want.UsernsRemap, got.UsernsRemap)
+	return all
+}
+
+func liveRestore(p *policy.Docker, d facts.Docker) *bool {
+	if p == nil || d.Effective.Swarm {
+		return nil
+	}
+	return &p.LiveRestore.V
+}
+
+func wantsLiveRestore(p *policy.Docker, d facts.Docker) bool {
+	return p != nil && p.LiveRestore.V && !d.Effective.Swarm
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }
+
+func runningIDs(d facts.Docker) []string {
+	var ids []string
+	for _, c := range d.Containers {
+		if c.Running {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+// survivors are the containers that must still run after a failed change was put
+// back: all of them where live-restore holds.
+func survivors(d facts.Docker) []string {
+	if !isTrue(d.Effective.LiveRestore) {
+		return nil
+	}
+	return runningIDs(d)
+}

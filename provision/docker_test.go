@@ -1,0 +1,289 @@
+package provision
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
+
+	"molo/internal/facts"
+	"molo/internal/policy"
+	"molo/internal/resource"
+)
+
+// at returns a value as a policy holds it, written on a line of policies.hcl.
+func at[T any](line int, v T) policy.Value[T] {
+	return policy.Value[T]{V: v, Set: true, Range: hcl.Range{Filename: "policies.hcl", Start: hcl.Pos{Line: line}}}
+}
+
+// hardened is an empty block docker with its defaults.
+func hardened() *policy.Docker {
+	return &policy.Docker{
+		ICC: at(1, false), NoNewPrivileges: at(1, true), LiveRestore: at(1, true),
+		PublishAddress: at(1, netip.MustParseAddr("127.0.0.1")), UsernsRemap: at(1, "auto"), Restart: at(1, "auto"),
+		Log:   policy.Log{Driver: at(1, "local"), MaxSize: at(1, "10m"), MaxFile: at(1, 5)},
+		Range: hcl.Range{Filename: "policies.hcl", Start: hcl.Pos{Line: 1}},
+	}
+}
+
+func yes() *bool { v := true; return &v }
+func no() *bool  { v := false; return &v }
+
+// stock is a running engine as Debian installs it.
+func stock(major int) facts.Docker {
+	d := facts.Docker{
+		Installed: true, Running: true, Major: major, Flags: []string{"-H", "fd://"},
+		Effective: facts.Effective{ICC: yes(), PublishAddress: "0.0.0.0", LiveRestore: no(), LogDriver: "json-file", UsernsRemap: no()},
+	}
+	if major >= 23 {
+		d.Effective.NoNewPrivileges = no()
+	}
+	return d
+}
+
+func with(d facts.Docker, edit func(*facts.Docker)) facts.Docker {
+	edit(&d)
+	return d
+}
+
+func web() facts.Container { return facts.Container{ID: "c1", Name: "web", Running: true} }
+
+// daemonJSON spells the keys a part wants as one line each.
+func daemonJSON(part Part) string {
+	var out strings.Builder
+	for _, w := range part.Want {
+		key := w.Resource.(resource.Key)
+		out.WriteString(strings.Join(key.Path, " ") + " = " + string(key.Value) + "\n")
+	}
+	return out.String()
+}
+
+func TestDaemonSettingsFollowTheEngineAndWhatIsThere(t *testing.T) {
+	const base = "icc = false\nno-new-privileges = true\nlive-restore = true\nip = \"127.0.0.1\"\n"
+	const ip6tables = "experimental = true\nip6tables = true\n"
+	const networks = "default-network-opts bridge com.docker.network.bridge.host_binding_ipv4 = \"127.0.0.1\"\n"
+	const logs = "log-driver = \"local\"\nlog-opts max-size = \"10m\"\nlog-opts max-file = \"5\"\n"
+	const userns = "userns-remap = \"default\"\n"
+	tests := []struct {
+		name   string
+		policy func(*policy.Docker)
+		docker facts.Docker
+		want   string
+	}{
+		{"20.10 gets ip6tables, which is experimental there", nil, stock(20), base + ip6tables + logs + userns},
+		{"26.1 knows options for new networks as well", nil, stock(26), base + ip6tables + networks + logs + userns},
+		{"28 has ip6tables on by itself", nil, stock(28), base + networks + logs + userns},
+		{"an engine that is not there yet gets what every engine takes", nil, facts.Docker{}, base + networks + logs + userns},
+		{
+			"userns-remap stays off where a container would vanish", nil,
+			with(stock(28), func(d *facts.Docker) { d.Containers = []facts.Container{web()} }), base + networks + logs,
+		},
+		{
+			"userns-remap stays off where a stopped engine has data on disk", nil,
+			with(stock(28), func(d *facts.Docker) { d.Running, d.DataOnDisk = false, true }), base + networks + logs,
+		},
+		{
+			"userns-remap stays on once it is on, whatever came since", nil,
+			with(stock(28), func(d *facts.Docker) {
+				d.Config, d.Images, d.Containers = `{"userns-remap": "default"}`, 3, []facts.Container{web()}
+			}), base + networks + logs + userns,
+		},
+		{
+			"the owner's own userns user is kept", nil,
+			with(stock(28), func(d *facts.Docker) { d.Config = `{"userns-remap": "build"}` }),
+			base + networks + logs + "userns-remap = \"build\"\n",
+		},
+		{
+			"live-restore stays away from a swarm", nil,
+			with(stock(28), func(d *facts.Docker) { d.Effective.Swarm = true }),
+			strings.Replace(base, "live-restore = true\n", "", 1) + networks + logs + userns,
+		},
+		{
+			"journald has no bounds of its own", func(p *policy.Docker) { p.Log.Driver = at(2, "journald") },
+			stock(28), base + networks + "log-driver = \"journald\"\n" + userns,
+		},
+		{
+			"settings pass through", func(p *policy.Docker) {
+				p.Settings = at(3, []policy.Setting{{Key: "mtu", Value: json.RawMessage("1400")}})
+			},
+			stock(28), base + networks + logs + userns + "mtu = 1400\n",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := hardened()
+			if tt.policy != nil {
+				tt.policy(p)
+			}
+			part, err := dockerPart(p, tt.docker)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, daemonJSON(part)); diff != "" {
+				t.Errorf("daemon.json (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSettingsThatDockerdWouldDieOfAreRefused(t *testing.T) {
+	tests := []struct {
+		name   string
+		docker facts.Docker
+		want   string
+	}{
+		{
+			"a flag of the unit that daemon.json would repeat",
+			with(stock(26), func(d *facts.Docker) { d.Flags = append(d.Flags, "--icc=true") }),
+			"policies.hcl:1: dockerd already gets --icc=true from its unit",
+		},
+		{
+			"a log option of the unit",
+			with(stock(26), func(d *facts.Docker) { d.Flags = []string{"--log-opt", "max-size=1m"} }),
+			"dockerd already gets --log-opt from its unit",
+		},
+		{
+			"a log option of the owner's that the driver lacks",
+			with(stock(26), func(d *facts.Docker) { d.Config = `{"log-opts": {"labels": "x"}}` }),
+			`policies.hcl:1: the log driver "local" does not know the option "labels"`,
+		},
+		{
+			"a daemon.json with a comment",
+			with(stock(26), func(d *facts.Docker) { d.Config = "{\n  // no\n}" }),
+			"/etc/docker/daemon.json: line 2, column 3: JSON has no comments",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := dockerPart(hardened(), tt.docker)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got error %v, want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// activated lists what a step does to units, with its consequence.
+func activated(s Step) []string {
+	var all []string
+	for _, a := range s.Activate {
+		all = append(all, string(a.Verb)+": "+a.Consequence)
+	}
+	return all
+}
+
+func stepFor(t *testing.T, p *policy.Docker, d facts.Docker, have map[resource.ID]resource.Resource, m Memory) Step {
+	t.Helper()
+	part, err := dockerPart(p, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Diff([]Part{part}, Have{State: have}, m)[0]
+}
+
+// written is a host on which the part's keys are in daemon.json.
+func written(t *testing.T, p *policy.Docker, d facts.Docker) map[resource.ID]resource.Resource {
+	t.Helper()
+	part, err := dockerPart(p, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := map[resource.ID]resource.Resource{}
+	for _, w := range part.Want {
+		state[w.ID()] = w.Resource
+	}
+	return state
+}
+
+func TestDockerIsReloadedOrRestartedOnlyAsMuchAsNeeded(t *testing.T) {
+	settled := with(stock(28), func(d *facts.Docker) {
+		d.Effective = facts.Effective{ICC: no(), PublishAddress: "127.0.0.1", LiveRestore: yes(), NoNewPrivileges: yes(), LogDriver: "local", UsernsRemap: yes()}
+		d.Config = `{"userns-remap": "default"}`
+	})
+	liveRestoreID := resource.KeyID(DaemonJSON, "live-restore")
+	running := with(stock(28), func(d *facts.Docker) { d.Containers = []facts.Container{web()} })
+	tests := []struct {
+		name   string
+		docker facts.Docker
+		policy func(*policy.Docker)
+		have   func(map[resource.ID]resource.Resource)
+		want   []string
+	}{
+		{"nothing differs", settled, nil, nil, nil},
+		{
+			"only live-restore differs: SIGHUP is enough", settled, nil,
+			func(s map[resource.ID]resource.Resource) { delete(s, liveRestoreID) }, []string{"reload: "},
+		},
+		{
+			"a restart includes the reload when no container runs", stock(28), nil,
+			func(s map[resource.ID]resource.Resource) { clear(s) }, []string{"restart: no container is running"},
+		},
+		{
+			"live-restore is proven before a restart that containers have to outlive", running, nil,
+			func(s map[resource.ID]resource.Resource) { clear(s) },
+			[]string{"reload: ", "restart: 1 container keeps running (live-restore)"},
+		},
+		{
+			"without live-restore the plan says what stops", running,
+			func(p *policy.Docker) { p.LiveRestore = at(2, false) },
+			func(s map[resource.ID]resource.Resource) { clear(s) },
+			[]string{"restart: stops 1 container; those with a restart policy come back"},
+		},
+		{
+			"restart = manual never restarts", running, func(p *policy.Docker) { p.Restart = at(2, "manual") },
+			func(s map[resource.ID]resource.Resource) { clear(s) }, []string{"reload: "},
+		},
+		{
+			"an engine that does not run is left alone",
+			with(stock(28), func(d *facts.Docker) { d.Running = false }), nil,
+			func(s map[resource.ID]resource.Resource) { clear(s) }, nil,
+		},
+		{
+			"an engine that failed is tried again with a changed file",
+			with(stock(28), func(d *facts.Docker) { d.Running, d.Failed = false, true }), nil,
+			func(s map[resource.ID]resource.Resource) { clear(s) }, []string{"restart: no container is running"},
+		},
+		{
+			"a file that dockerd has not read yet is brought into force",
+			with(stock(28), func(d *facts.Docker) { d.ConfigNewer = true }), nil, nil,
+			[]string{"restart: no container is running"},
+		},
+		{
+			"a dockerd that read the file and runs otherwise is not restarted for ever",
+			stock(28), nil, nil, nil,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := hardened()
+			if tt.policy != nil {
+				tt.policy(p)
+			}
+			have := written(t, p, tt.docker)
+			if tt.have != nil {
+				tt.have(have)
+			}
+			if diff := cmp.Diff(tt.want, activated(stepFor(t, p, tt.docker, have, Memory{}))); diff != "" {
+				t.Errorf("activations (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRunningContainersKeepTheOldNetworkUntilTheyStop(t *testing.T) {
+	d := with(stock(28), func(d *facts.Docker) {
+		d.Containers = []facts.Container{web()}
+		d.Effective.LiveRestore, d.Effective.NoNewPrivileges, d.Effective.LogDriver = yes(), yes(), "local"
+	})
+	step := stepFor(t, hardened(), d, written(t, hardened(), d), Memory{})
+	if !step.Empty() {
+		t.Errorf("the step does something: %v", activated(step))
+	}
+	want := "waits until dockerd restarts while no container runs: icc=true (want false), ip=0.0.0.0 (want 127.0.0.1)"
+	if notes := step.Part.Notes; len(notes) != 2 || notes[1].Text != want {
+		t.Errorf("got notes %q, want the second to be %q", notes, want)
+	}
+}

@@ -1,0 +1,34 @@
+package provision
+
+import (
+	"context"
+
+	"molo/internal/facts"
+	"molo/internal/resource"
+)
+
+// Host is the machine that a policy is for. It is the only way in which this
+// package acts.
+type Host interface {
+	// Facts reads what the host is. What can't be read is listed in Facts.Unknown;
+	// an error means that nothing can be said at all.
+	Facts(context.Context) (facts.Facts, error)
+	// Read reads the states of resources; those that are not there are left out.
+	Read(context.Context, []resource.ID) (Have, error)
+	// Check tests changes without making them.
+	Check(context.Context, Check, []Change) error
+	// Write makes the changes, in order, each of them whole or not at all.
+	Write(context.Context, []Change) error
+	// Run reloads or restarts a unit and waits until its proof holds.
+	Run(context.Context, Activation) error
+	// Probe asks until the answer is right or a deadline of its own passes.
+	Probe(context.Context, Probe) error
+}
+
+// Store keeps the Memory between runs.
+type Store interface {
+	// Load returns an empty Memory when there is none.
+	Load(context.Context) (Memory, error)
+	// Save returns when the memory would survive a power cut.
+	Save(context.Context, Memory) error
+}

@@ -1,0 +1,198 @@
+package provision
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"molo/internal/resource"
+)
+
+// Line is one line of a change as a person reads it. Sign is "+", "-", "~" or " ".
+type Line struct {
+	Sign string `json:"sign"`
+	Text string `json:"text"`
+	Why  string `json:"why,omitempty"`
+}
+
+// Action is what happens to a resource.
+type Action string
+
+// The actions, with the signs of a plan.
+const (
+	Create Action = "create" // +
+	Update Action = "update" // ~
+	Remove Action = "remove" // -
+)
+
+// Sign returns the sign that a plan shows for the action.
+func (a Action) Sign() string {
+	return map[Action]string{Create: "+", Update: "~", Remove: "-"}[a]
+}
+
+// Action says what happens to the resource.
+func (c Change) Action() Action {
+	switch link, isLink := c.Want.(resource.Link); {
+	case c.Want == nil || isLink && link.Target == "":
+		return Remove
+	case c.Have == nil:
+		return Create
+	}
+	return Update
+}
+
+// Title names what changes: a file, a key of it, the rules of a family.
+func (c Change) Title() string {
+	switch r := either(c).(type) {
+	case resource.Key:
+		return strings.Join(r.Path, ".")
+	case resource.File:
+		return r.Path
+	case resource.Link:
+		return r.Path + " -> " + target(c)
+	case resource.Tree:
+		return r.Dir
+	case resource.Rules:
+		return fmt.Sprintf("%s %s: chain %s, first in %s", r.Family, r.Table, r.Hook.To, r.Hook.From)
+	}
+	return string(c.ID)
+}
+
+// Lines shows what changes inside the resource.
+func (c Change) Lines() []Line {
+	switch either(c).(type) {
+	case resource.Key:
+		return keyLines(c)
+	case resource.File:
+		return fileLines(c)
+	case resource.Tree:
+		return treeLines(c)
+	case resource.Rules:
+		return rulesLines(c)
+	}
+	return nil
+}
+
+func either(c Change) resource.Resource {
+	if c.Want != nil {
+		return c.Want
+	}
+	return c.Have
+}
+
+func target(c Change) string {
+	for _, r := range []resource.Resource{c.Want, c.Have} {
+		if link, ok := r.(resource.Link); ok && link.Target != "" {
+			return link.Target
+		}
+	}
+	return ""
+}
+
+func keyLines(c Change) []Line {
+	have, _ := c.Have.(resource.Key)
+	want, _ := c.Want.(resource.Key)
+	switch c.Action() {
+	case Create:
+		return []Line{{"+", c.Title() + " = " + string(compact(want.Value)), ""}}
+	case Remove:
+		return []Line{{"-", c.Title() + " = " + string(compact(have.Value)), ""}}
+	}
+	return []Line{{"~", fmt.Sprintf("%s = %s -> %s", c.Title(), compact(have.Value), compact(want.Value)), ""}}
+}
+
+// compact spells a JSON value on one line.
+func compact(raw json.RawMessage) json.RawMessage {
+	var out bytes.Buffer
+	if err := json.Compact(&out, raw); err != nil {
+		return raw
+	}
+	return out.Bytes()
+}
+
+func fileLines(c Change) []Line {
+	have, _ := c.Have.(resource.File)
+	want, _ := c.Want.(resource.File)
+	if have.Sensitive || want.Sensitive {
+		return []Line{{" ", "(content not shown)", ""}}
+	}
+	var lines []Line
+	if c.Action() == Update && have.Mode != want.Mode {
+		lines = append(lines, Line{"~", fmt.Sprintf("mode %04o -> %04o", have.Mode, want.Mode), ""})
+	}
+	return append(lines, textLines(string(have.Content), string(want.Content))...)
+}
+
+// textLines is a unified diff without its headers.
+func textLines(have, want string) []Line {
+	var lines []Line
+	for text := range strings.Lines(udiff.Unified("", "", have, want)) {
+		if strings.HasPrefix(text, "---") || strings.HasPrefix(text, "+++") || strings.HasPrefix(text, "@@") || strings.HasPrefix(text, "\\") {
+			continue
+		}
+		lines = append(lines, Line{Sign: text[:1], Text: strings.TrimRight(text[1:], "\n")})
+	}
+	return lines
+}
+
+// treeLines shows new and removed files by name and the others as a diff.
+func treeLines(c Change) []Line {
+	have, _ := c.Have.(resource.Tree)
+	want, _ := c.Want.(resource.Tree)
+	names := slices.Collect(maps.Keys(have.Files))
+	names = slices.AppendSeq(names, maps.Keys(want.Files))
+	slices.Sort(names)
+	var lines []Line
+	for _, name := range slices.Compact(names) {
+		old, was := have.Files[name]
+		content, is := want.Files[name]
+		switch {
+		case !was:
+			lines = append(lines, Line{"+", fmt.Sprintf("%s (%d lines)", name, bytes.Count(content, []byte("\n"))), ""})
+		case !is:
+			lines = append(lines, Line{"-", name, ""})
+		case !bytes.Equal(old, content):
+			lines = append(lines, Line{"~", path.Clean(name), ""})
+			lines = append(lines, textLines(string(old), string(content))...)
+		}
+	}
+	return lines
+}
+
+// rulesLines compares the rules as they were committed with those wanted.
+func rulesLines(c Change) []Line {
+	have, _ := c.Have.(resource.Rules)
+	want, _ := c.Want.(resource.Rules)
+	why := map[string]string{}
+	var lines []Line
+	for _, l := range textLines(ruleText(have, why), ruleText(want, why)) {
+		if l.Sign == " " {
+			continue
+		}
+		l.Why = why[l.Text]
+		lines = append(lines, l)
+	}
+	if len(lines) == 0 && have.Hook != want.Hook {
+		lines = append(lines, Line{"~", fmt.Sprintf("jump from %s to %s comes first", want.Hook.From, want.Hook.To), ""})
+	}
+	return lines
+}
+
+// ruleText writes rules one a line and notes what each is for.
+func ruleText(r resource.Rules, why map[string]string) string {
+	var text strings.Builder
+	for _, chain := range r.Chains {
+		for _, rule := range chain.Rules {
+			line := "-A " + chain.Name + " " + rule.Spec
+			why[line] = rule.Why
+			text.WriteString(line + "\n")
+		}
+	}
+	return text.String()
+}

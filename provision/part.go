@@ -1,0 +1,139 @@
+// Package provision makes a host match its policy: it says what the host should
+// be (Desired), compares that with what it is (Diff), and carries the difference
+// out (Apply), part by part: written, checked, activated, verified, or put back.
+// Everything but Apply is pure, and Apply acts only through the Host it is given.
+package provision
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"molo/internal/facts"
+	"molo/internal/resource"
+)
+
+// The names of the parts, in the order in which they are applied: the firewall
+// stands before Docker is restarted.
+const (
+	PartFirewall = "firewall"
+	PartDocker   = "docker"
+	PartNginx    = "nginx"
+)
+
+// Part is one area of the host: what it should hold, and how a change of it comes
+// into force and is proven.
+type Part struct {
+	Name     string
+	Want     []Wanted
+	Checks   []Check      // run on the staged changes of all parts before anything is written
+	Activate []Activation // in order; those that a change triggers are run, each until proven
+	Pending  []Activation // needed although nothing differs: the service runs with something else
+	Fallback []Probe      // what must hold again after a failed change was put back
+	Notes    []Note
+	Residual []Note // notes that only hold once nothing is left to change
+}
+
+// Wanted is a resource that should be there, and what asks for it.
+type Wanted struct {
+	resource.Resource
+	From Origin
+}
+
+// Origin is the place that asks for something: a line of the policy.
+type Origin struct {
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
+}
+
+// From returns the origin that a source range of the policy stands for.
+func From(r hcl.Range) Origin { return Origin{File: filepath.Base(r.Filename), Line: r.Start.Line} }
+
+// String returns "policies.hcl:12", or "" for the zero Origin.
+func (o Origin) String() string {
+	if o.File == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", o.File, o.Line)
+}
+
+// Note is something the owner should know that is no change: a setting that waits,
+// a rule that could not be understood.
+type Note struct {
+	Text  string `json:"text"`
+	Where string `json:"where,omitempty"` // "policies.hcl:12", "/etc/ufw/user.rules:31"
+}
+
+// Verb is what is done to a service.
+type Verb string
+
+// The verbs. There is no stop: molo never takes a service down.
+const (
+	Reload  Verb = "reload"
+	Restart Verb = "restart"
+)
+
+// Activation brings written changes into force. A reload is never turned into a
+// restart by the host; a plan names which one it is.
+type Activation struct {
+	Unit string `json:"unit"` // "docker.service"
+	Verb Verb   `json:"verb"`
+	// Keys names the resources whose new value a reload brings into force. An empty
+	// list stands for every change that no other activation of the part names. A
+	// removed key never counts as reloadable: dockerd keeps its old value on SIGHUP.
+	Keys []resource.ID `json:"keys,omitempty"`
+	// First names changes that this must bring into force before a later restart of
+	// the same unit, and that a put-back takes back last, once the unit runs again:
+	// live-restore, without which dockerd stops the containers it finds at its start.
+	First       []resource.ID `json:"first,omitempty"`
+	Until       Probe         `json:"-"`                     // what proves it; a failure puts the part back
+	Why         string        `json:"why,omitempty"`         // why it is needed, where no change explains it
+	Consequence string        `json:"consequence,omitempty"` // "3 containers keep running (live-restore)"
+}
+
+// Check is a test of staged changes. The set is closed: NginxConfig, DockerConfig.
+type Check interface{ check() }
+
+// NginxConfig is "nginx -t" on the configuration as it would be, in a mount
+// namespace of its own, so that neither the live tree nor /run is touched.
+type NginxConfig struct{}
+
+// DockerConfig is "dockerd --validate" on daemon.json as it would be, with the
+// flags of the unit; it is for engines since 23.0, earlier ones have no such flag.
+type DockerConfig struct {
+	Flags []string // dockerd's arguments
+}
+
+func (NginxConfig) check()  {}
+func (DockerConfig) check() {}
+
+// Probe is a question to the running host whose answer proves a change. The set is
+// closed: DockerRuns, NginxServes.
+type Probe interface{ probe() }
+
+// DockerRuns asks the Engine API whether dockerd answers, runs with these
+// settings, and still runs these containers.
+type DockerRuns struct {
+	Effective facts.Effective // only what is set is compared
+	Running   []string        // container IDs
+}
+
+// NginxServes asks nginx on loopback whether the generation with this ID answers
+// on every port, and whether each site sends its headers exactly once.
+type NginxServes struct {
+	Host       string // the server name that tells the generation
+	Generation string
+	Ports      []uint16
+	Sites      []SiteAnswer
+}
+
+// SiteAnswer is what a site must send with every response.
+type SiteAnswer struct {
+	Name    string
+	Port    uint16
+	Headers []string // names
+}
+
+func (DockerRuns) probe()  {}
+func (NginxServes) probe() {}

@@ -1,0 +1,119 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"molo/internal/facts"
+)
+
+// Status is how a part of the host stands.
+type Status string
+
+// The statuses, from good to bad.
+const (
+	OK      Status = "ok"      // as the policy wants it
+	Changed Status = "changed" // made so by this run
+	Planned Status = "planned" // differs; would be changed
+	Unknown Status = "unknown" // could not be read, all of it or in part
+	Failed  Status = "failed"  // could not be changed; put back
+)
+
+// Outcome is what is planned for a part, or became of it.
+type Outcome struct {
+	Part     string
+	Status   Status
+	Changes  []Change
+	Activate []Activation
+	Unread   []facts.Unread
+	Notes    []Note
+	Err      error
+}
+
+// Report is what a run did and found, part by part.
+type Report struct {
+	Rounds int
+	Facts  facts.Facts // as of the last look
+	Parts  []Outcome
+}
+
+// Failed returns the errors of all parts, or nil.
+func (r *Report) Failed() error {
+	var problems []error
+	for _, o := range r.Parts {
+		if o.Err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", o.Part, o.Err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Changed reports whether the run changed anything.
+func (r *Report) Changed() bool {
+	return slices.ContainsFunc(r.Parts, func(o Outcome) bool { return o.Status == Changed })
+}
+
+// Outcomes says of each part of a plan how it stands before anything is done.
+func (p Plan) Outcomes() []Outcome {
+	var all []Outcome
+	for _, s := range p {
+		o := Outcome{Part: s.Part.Name, Status: OK, Changes: s.Changes, Activate: s.Activate, Unread: s.Unread, Notes: s.Part.Notes}
+		switch {
+		case !s.Empty():
+			o.Status = Planned
+		case len(s.Unread) > 0:
+			o.Status = Unknown
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// look takes over what the newest plan says of the host itself.
+func (r *Report) look(plan Plan, f facts.Facts) {
+	r.Facts = f
+	for _, s := range plan {
+		o := r.of(s.Part.Name)
+		o.Notes = s.Part.Notes
+		if o.Unread = s.Unread; len(s.Unread) > 0 && o.Err == nil {
+			o.Status, o.Err = Failed, unreadError(s.Unread)
+		}
+	}
+}
+
+func unreadError(unread []facts.Unread) error {
+	var problems []error
+	for _, u := range unread {
+		problems = append(problems, fmt.Errorf("reading %s: %s", u.What, u.Why))
+	}
+	return errors.Join(problems...)
+}
+
+// open returns the steps that are still to be done: those of parts that have not failed.
+func (r *Report) open(plan Plan) Plan {
+	return slices.DeleteFunc(slices.Clone(plan), func(s Step) bool { return r.of(s.Part.Name).Err != nil })
+}
+
+// add notes what became of a step.
+func (r *Report) add(s Step, err error) {
+	o := r.of(s.Part.Name)
+	switch {
+	case err != nil:
+		o.Status, o.Err = Failed, err
+	case !s.Empty():
+		o.Status = Changed
+	}
+	o.Changes = append(o.Changes, s.Changes...)
+	o.Activate = append(o.Activate, s.Activate...)
+}
+
+// of returns the outcome of a part, a new one if need be.
+func (r *Report) of(part string) *Outcome {
+	i := slices.IndexFunc(r.Parts, func(o Outcome) bool { return o.Part == part })
+	if i < 0 {
+		r.Parts = append(r.Parts, Outcome{Part: part, Status: OK})
+		i = len(r.Parts) - 1
+	}
+	return &r.Parts[i]
+}
