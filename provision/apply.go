@@ -110,7 +110,7 @@ func putBack(ctx context.Context, h Host, step Step, changes []Change) error {
 		a.Until = nil // it proved the new state
 		problems = append(problems, h.Run(ctx, a))
 	}
-	for _, probe := range step.Part.Fallback {
+	for _, probe := range slices.Concat(step.Part.Fallback, servedBefore(changes)) {
 		problems = append(problems, h.Probe(ctx, probe))
 	}
 	return errors.Join(append(problems, h.Write(ctx, last))...)

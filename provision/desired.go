@@ -8,6 +8,7 @@ import (
 	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
+	"molo/nginx"
 )
 
 // Desired says what each part of the host should be. Either all of it is known, or
@@ -58,8 +59,21 @@ func ids(parts []Part, memory Memory) []resource.ID {
 			all = append(all, w.ID())
 		}
 		all = append(all, memory.ownedBy(part.Name)...)
+		all = append(all, marked(part.Name)...)
 	}
 	return unique(all)
+}
+
+// marked lists what can be nobody's but molo's, so that it is let go even where the
+// memory of having made it is lost.
+func marked(part string) []resource.ID {
+	switch part {
+	case PartFirewall:
+		return []resource.ID{"rules:ip/mangle", "rules:ip/filter", "rules:ip6/mangle", "rules:ip6/filter"}
+	case PartNginx:
+		return []resource.ID{resource.Tree{Dir: nginx.Dir}.ID(), resource.File{Path: nginx.Entry}.ID()}
+	}
+	return nil
 }
 
 func unique(ids []resource.ID) []resource.ID {

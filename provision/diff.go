@@ -14,7 +14,8 @@ type Cause string
 const (
 	FirstRun      Cause = "first run"
 	PolicyChanged Cause = "policy changed"
-	Drift         Cause = "drift" // somebody changed what molo had written
+	SourceChanged Cause = "policy, UFW or Docker changed" // what firewall rules are made of
+	Drift         Cause = "drift"                         // somebody changed what molo had written
 	Released      Cause = "no longer in the policy"
 	Retry         Cause = "interrupted run"
 )
@@ -125,22 +126,23 @@ func cause(want resource.Resource, memory Memory) Cause {
 		return FirstRun
 	case owned.Applied == Fingerprint(want):
 		return Drift
-	default:
-		return PolicyChanged
+	case want.ID().Kind() == "rules":
+		return SourceChanged
 	}
+	return PolicyChanged
 }
 
 // released returns the changes that give back what the policy no longer asks for:
 // what was there before molo returns, unless somebody has changed it since.
 func released(part Part, have Have, memory Memory) []Change {
 	var changes []Change
-	for _, id := range memory.ownedBy(part.Name) {
+	for _, id := range unique(slices.Concat(memory.ownedBy(part.Name), marked(part.Name))) {
 		isWanted := slices.ContainsFunc(part.Want, func(w Wanted) bool { return w.ID() == id })
-		if isWanted || have.Blind[id] {
+		if isWanted || have.Blind[id] || part.Blocked != "" || len(unreadOf(part, have)) > 0 {
 			continue
 		}
 		owned, old := memory.Owned[id], have.State[id]
-		ours := old != nil && Fingerprint(old) == owned.Applied || absentLink(old, owned)
+		ours := old != nil && Fingerprint(old) == owned.Applied || absentLink(old, owned) || slices.Contains(marked(part.Name), id)
 		if !ours || same(old, owned.Prior.Resource) {
 			continue
 		}

@@ -1,10 +1,40 @@
 package provision
 
 import (
+	"slices"
+
+	"molo/firewall"
 	"molo/internal/facts"
 	"molo/internal/policy"
 )
 
+// firewallPart compiles the block firewall. Rules come into force when they are
+// loaded, so there is nothing to activate.
 func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
-	return Part{Name: PartFirewall}, nil
+	part := Part{Name: PartFirewall}
+	if p == nil {
+		return part, nil
+	}
+	if f.Offline {
+		part.Notes = []Note{{"these are the files of an image: the firewall rules are loaded on the running host", From(p.Range).String()}}
+		return part, nil
+	}
+	if slices.ContainsFunc(f.Unknown, func(u facts.Unread) bool { return u.Part == PartFirewall }) {
+		return part, nil // the plan says what could not be read
+	}
+	program, err := firewall.Compile(p, f)
+	if err != nil {
+		return Part{}, err
+	}
+	for _, rules := range program.Rules() {
+		part.Want = append(part.Want, Wanted{rules, From(p.Range)})
+	}
+	for _, finding := range program.Findings {
+		text := finding.What
+		if finding.Hint != "" {
+			text += " (" + finding.Hint + ")"
+		}
+		part.Notes = append(part.Notes, Note{text, finding.Where})
+	}
+	return part, nil
 }

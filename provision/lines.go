@@ -18,7 +18,7 @@ import (
 type Line struct {
 	Sign string `json:"sign"`
 	Text string `json:"text"`
-	Why  string `json:"why,omitempty"`
+	Rule string `json:"rule,omitempty"` // the firewall rule that Text is the reason for
 }
 
 // Action is what happens to a resource.
@@ -59,7 +59,7 @@ func (c Change) Title() string {
 	case resource.Tree:
 		return r.Dir
 	case resource.Rules:
-		return fmt.Sprintf("%s %s: chain %s, first in %s", r.Family, r.Table, r.Hook.To, r.Hook.From)
+		return fmt.Sprintf("%s %s: chain %s, first in %s", r.Family, r.Table, r.Names()[0], r.Hook.From)
 	}
 	return string(c.ID)
 }
@@ -165,7 +165,8 @@ func treeLines(c Change) []Line {
 	return lines
 }
 
-// rulesLines compares the rules as they were committed with those wanted.
+// rulesLines compares the rules as they were committed with those wanted, and says
+// what each is for.
 func rulesLines(c Change) []Line {
 	have, _ := c.Have.(resource.Rules)
 	want, _ := c.Want.(resource.Rules)
@@ -175,11 +176,11 @@ func rulesLines(c Change) []Line {
 		if l.Sign == " " {
 			continue
 		}
-		l.Why = why[l.Text]
+		l.Text, l.Rule = why[l.Text], l.Text
 		lines = append(lines, l)
 	}
 	if len(lines) == 0 && have.Hook != want.Hook {
-		lines = append(lines, Line{"~", fmt.Sprintf("jump from %s to %s comes first", want.Hook.From, want.Hook.To), ""})
+		lines = append(lines, Line{"~", fmt.Sprintf("the jump from %s to %s comes first", want.Hook.From, want.Hook.To), ""})
 	}
 	return lines
 }
@@ -190,7 +191,9 @@ func ruleText(r resource.Rules, why map[string]string) string {
 	for _, chain := range r.Chains {
 		for _, rule := range chain.Rules {
 			line := "-A " + chain.Name + " " + rule.Spec
-			why[line] = rule.Why
+			if why[line] = rule.Why; rule.Why == "" {
+				why[line] = line // printed by the kernel: nobody knows what for
+			}
 			text.WriteString(line + "\n")
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"molo/internal/facts"
 	"molo/internal/resource"
+	"molo/nginx"
 )
 
 // The names of the parts, in the order in which they are applied: the firewall
@@ -31,6 +32,7 @@ type Part struct {
 	Activate []Activation // in order; those that a change triggers are run, each until proven
 	Pending  []Activation // needed although nothing differs: the service runs with something else
 	Fallback []Probe      // what must hold again after a failed change was put back
+	Blocked  string       // why nothing can be done, if so
 	Notes    []Note
 	Residual []Note // notes that only hold once nothing is left to change
 }
@@ -119,20 +121,11 @@ type DockerRuns struct {
 	Running   []string        // container IDs
 }
 
-// NginxServes asks nginx on loopback whether the generation with this ID answers
-// on every port, and whether each site sends its headers exactly once.
+// NginxServes asks nginx on loopback which generation answers on every port, and
+// whether each site sends its headers exactly once.
 type NginxServes struct {
-	Host       string // the server name that tells the generation
-	Generation string
-	Ports      []uint16
-	Sites      []SiteAnswer
-}
-
-// SiteAnswer is what a site must send with every response.
-type SiteAnswer struct {
-	Name    string
-	Port    uint16
-	Headers []string // names
+	Probes []nginx.Probe
+	Sites  []nginx.Expectation
 }
 
 func (DockerRuns) probe()  {}

@@ -60,6 +60,8 @@ func (p Plan) Outcomes() []Outcome {
 	for _, s := range p {
 		o := Outcome{Part: s.Part.Name, Status: OK, Changes: s.Changes, Activate: s.Activate, Unread: s.Unread, Notes: s.Part.Notes}
 		switch {
+		case s.Part.Blocked != "":
+			o.Status, o.Err = Failed, errors.New(s.Part.Blocked)
 		case !s.Empty():
 			o.Status = Planned
 		case len(s.Unread) > 0:
@@ -76,16 +78,21 @@ func (r *Report) look(plan Plan, f facts.Facts) {
 	for _, s := range plan {
 		o := r.of(s.Part.Name)
 		o.Notes = s.Part.Notes
-		if o.Unread = s.Unread; len(s.Unread) > 0 && o.Err == nil {
-			o.Status, o.Err = Failed, unreadError(s.Unread)
+		o.Unread = s.Unread
+		if err := s.hindrance(); err != nil && o.Err == nil {
+			o.Status, o.Err = Failed, err
 		}
 	}
 }
 
-func unreadError(unread []facts.Unread) error {
+// hindrance says why a step can't be done, or can't be known to be complete.
+func (s Step) hindrance() error {
 	var problems []error
-	for _, u := range unread {
-		problems = append(problems, fmt.Errorf("reading %s: %s", u.What, u.Why))
+	if s.Part.Blocked != "" {
+		problems = append(problems, errors.New(s.Part.Blocked))
+	}
+	for _, u := range s.Unread {
+		problems = append(problems, fmt.Errorf("%s could not be read: %s", u.What, u.Why))
 	}
 	return errors.Join(problems...)
 }

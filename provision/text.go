@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"molo/internal/resource"
 )
 
 // WriteText writes outcomes for a person: the changes with their signs, what asks
@@ -44,10 +46,15 @@ func writeOutcome(out *strings.Builder, o Outcome) {
 // writeChange writes one change; keys of one file stand together under its name.
 func writeChange(out *strings.Builder, c Change, group string) string {
 	lines := c.Lines()
+	if rules, ok := either(c).(resource.Rules); ok && rules.Table == "mangle" {
+		lines = nil // the guard: the same program as in the filter table
+	}
 	if c.ID.Kind() != "key" {
 		fmt.Fprintf(out, "  %s %s%s\n", c.Action().Sign(), c.Title(), join("  ", aside(c.because())))
-		for _, l := range lines {
-			fmt.Fprintf(out, "      %s %s%s\n", l.Sign, l.Text, join("  ", aside(l.Why)))
+		for i, l := range lines {
+			if i == 0 || l.Rule == "" || l.Sign+l.Text != lines[i-1].Sign+lines[i-1].Text {
+				fmt.Fprintf(out, "      %s %s\n", l.Sign, l.Text)
+			}
 		}
 		return ""
 	}
@@ -56,7 +63,7 @@ func writeChange(out *strings.Builder, c Change, group string) string {
 		fmt.Fprintf(out, "  ~ %s\n", file)
 	}
 	for _, l := range lines {
-		fmt.Fprintf(out, "      %s %s%s\n", l.Sign, l.Text, join("  ", aside(c.because())))
+		fmt.Fprintf(out, "      %s %-40s%s\n", l.Sign, l.Text, join("  ", aside(c.because())))
 	}
 	return file
 }

@@ -133,19 +133,16 @@ func (h *Host) nginxFacts(ctx context.Context, f *facts.Facts) {
 	n.Running = unit.Active == "active" || unit.Active == "reloading"
 }
 
-// foreignSites reads the files that Debian's nginx.conf includes and molo does not own.
+// foreignSites reads nginx.conf and the files that it includes on Debian.
 func (h *Host) foreignSites() (map[string]string, error) {
 	files := map[string]string{}
-	for _, pattern := range []string{"/etc/nginx/conf.d/*.conf", "/etc/nginx/sites-enabled/*"} {
+	for _, pattern := range []string{"/etc/nginx/nginx.conf", "/etc/nginx/conf.d/*.conf", "/etc/nginx/sites-enabled/*"} {
 		found, err := filepath.Glob(h.path(pattern))
 		if err != nil {
 			return nil, err
 		}
 		for _, path := range found {
 			name := filepath.Join("/", strings.TrimPrefix(path, h.root))
-			if name == provision.NginxInclude {
-				continue
-			}
 			text, err := h.readOptional(name)
 			if err != nil {
 				return nil, err

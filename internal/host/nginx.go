@@ -30,27 +30,24 @@ const (
 func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{Timeout: time.Second}).DialContext}
 	defer transport.CloseIdleConnections()
-	ask := func(ctx context.Context, port uint16, host string) (*http.Response, string, error) {
-		return get(ctx, transport, port, host)
-	}
 	return poll(ctx, nginxSwap, func(ctx context.Context) error {
-		for _, port := range p.Ports {
-			_, body, err := ask(ctx, port, p.Host)
+		for _, q := range p.Probes {
+			_, body, err := get(ctx, transport, q.Port, q.Host, q.Path)
 			if err != nil {
-				return fmt.Errorf("port %d: %w", port, err)
+				return fmt.Errorf("port %d: %w", q.Port, err)
 			}
-			if body != p.Generation {
-				return fmt.Errorf("port %d: the new configuration does not answer", port)
+			if body != q.Want {
+				return fmt.Errorf("port %d: the new configuration does not answer", q.Port)
 			}
 		}
 		for _, site := range p.Sites {
-			response, _, err := ask(ctx, site.Port, site.Name)
+			response, _, err := get(ctx, transport, site.Port, site.Site, "/")
 			if err != nil {
-				return fmt.Errorf("site %s: %w", site.Name, err)
+				return fmt.Errorf("site %s: %w", site.Site, err)
 			}
-			for _, name := range site.Headers {
-				if n := len(response.Header.Values(name)); n != 1 {
-					return fmt.Errorf("site %s: sends the header %s %d times, not once", site.Name, name, n)
+			for name, want := range site.Headers {
+				if got := response.Header.Values(name); len(got) != 1 || got[0] != want {
+					return fmt.Errorf("site %s: sends the header %s as %q, not once as %q", site.Site, name, got, want)
 				}
 			}
 		}
@@ -59,8 +56,8 @@ func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
 }
 
 // get sends one request to loopback. It follows no redirect and reads a short body only.
-func get(ctx context.Context, transport http.RoundTripper, port uint16, host string) (*http.Response, string, error) {
-	url := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))) + "/"
+func get(ctx context.Context, transport http.RoundTripper, port uint16, host, path string) (*http.Response, string, error) {
+	url := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))) + path
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, "", err
@@ -75,7 +72,7 @@ func get(ctx context.Context, transport http.RoundTripper, port uint16, host str
 	if err != nil {
 		return nil, "", err
 	}
-	return response, strings.TrimSpace(string(body)), nil
+	return response, string(body), nil
 }
 
 // nginxLogSize is where new lines of the error log will begin.

@@ -79,7 +79,21 @@ func (t table) hooked(h resource.Hook) bool {
 	if len(t.jumps(h.From, h.To)) != 1 || t.rules[h.From][0] != jump(h.From, h.To) {
 		return false
 	}
-	return h.Parent == "" || len(t.rules[h.Parent]) > 0 && t.rules[h.Parent][0] == jump(h.Parent, h.From)
+	return h.Parent == "" || t.precedesDocker(h.Parent, h.From)
+}
+
+// precedesDocker reports whether a jump comes before every rule of Docker's own. It
+// need not be the first one: other programs, such as VPNs, keep theirs on top.
+func (t table) precedesDocker(parent, to string) bool {
+	for _, rule := range t.rules[parent] {
+		switch {
+		case rule == jump(parent, to):
+			return true
+		case strings.Contains(rule, "DOCKER"), strings.Contains(rule, " docker0 "), strings.Contains(rule, " br-"):
+			return false
+		}
+	}
+	return false
 }
 
 // jumps returns every rule of a chain that leads to another.

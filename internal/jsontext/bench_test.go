@@ -65,7 +65,7 @@ func BenchmarkSetDeep(b *testing.B) {
 	path := strings.Split(strings.Repeat("a.", 998)+"a", ".")
 	for b.Loop() {
 		doc := parse(b, nested(1000))
-		set(b, doc, `{}`, append(path, "b")...)
+		set(b, doc, "true", append(path, "b")...)
 		doc.Bytes()
 	}
 }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"molo/internal/host"
+	"molo/internal/policy"
+	"molo/provision"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "apply", Short: "Make the host match the policy", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.apply(cmd.Context()) },
+	}
+	a.detailedFlag(cmd)
+	return cmd
+}
+
+func (a *app) apply(ctx context.Context) error {
+	p, err := a.load()
+	if err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 && a.root == "/" {
+		return errNotRoot
+	}
+	h, err := a.host()
+	if err != nil {
+		return err
+	}
+	unlock, err := h.Lock(strings.Join(os.Args, " "))
+	if err != nil {
+		return err
+	}
+	run, err := a.converge(ctx, h, p)
+	if err := errors.Join(a.printRun(run), h.Record(run), unlock()); err != nil {
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if a.detailed && run.Status == provision.Changed {
+		return errChanges
+	}
+	return nil
+}
+
+// converge applies the policy and keeps the record. The error is one that printRun
+// has shown.
+func (a *app) converge(ctx context.Context, h *host.Host, p *policy.Policy) (host.Run, error) {
+	run := host.NewRun(version, a.policyPath())
+	report, err := provision.Apply(ctx, h, h, p)
+	run.End(report, err)
+	if err := errors.Join(err, report.Failed()); err != nil {
+		return run, reported{err}
+	}
+	return run, nil
+}
+
+// printRun says what was done.
+func (a *app) printRun(run host.Run) error {
+	if a.json {
+		return a.writeJSON(run)
+	}
+	if err := provision.WriteText(a.stdout, run.Parts); err != nil {
+		return err
+	}
+	if run.Error != "" {
+		if _, err := fmt.Fprintln(a.stderr, "molo:", run.Error); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(a.stdout, ending(run))
+	return err
+}
+
+// ending is the last line of an apply.
+func ending(run host.Run) string {
+	switch {
+	case run.Status == provision.OK:
+		return "No changes. The host matches the policy."
+	case run.Status == provision.Changed:
+		return "Applied: " + provision.Summary(run.Parts) + ". The host matches the policy."
+	case run.Rounds == 0:
+		return "Failed. Nothing was changed."
+	}
+	return "Failed. What could not be brought into force has been put back."
+}

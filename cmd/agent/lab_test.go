@@ -1,0 +1,345 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"molo/internal/lab"
+	"molo/internal/lab/labtest"
+)
+
+// world is a host with molo on it, UFW enabled, and a stranger outside.
+type world struct {
+	*testing.T
+	host     *lab.Host
+	stranger *lab.Peer
+}
+
+// daemonV6 gives containers IPv6 addresses, oddly formatted and with keys that
+// molo does not know.
+const daemonV6 = "{\r\n\t\"ipv6\":true ,\"fixed-cidr-v6\":   \"2001:db8:d0c::/64\",\r\n\t\"experimental\":true,\"ip6tables\":true,\r\n\t" +
+	"\"max-concurrent-downloads\": 3,  \"labels\":[ \"a=\\u0062\",\"big=12345678901234567890\" ] }\r\n\r\n"
+
+// everyRelease runs a test on a host of each release, two at a time.
+func everyRelease(t *testing.T, test func(w *world)) {
+	labtest.Need(t)
+	molo := build(t)
+	for _, release := range lab.Releases() {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			test(newWorld(t, release, molo))
+		})
+	}
+}
+
+// build compiles molo once for a test and its subtests.
+func build(t testing.TB) string {
+	t.Helper()
+	molo, err := lab.BuildStatic(context.Background(), "molo/cmd/agent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(molo) })
+	return molo
+}
+
+func newWorld(t *testing.T, release, molo string) *world {
+	t.Helper()
+	h := labtest.Boot(t, release)
+	w := &world{T: t, host: h, stranger: labtest.Peer(t, h, "stranger")}
+	if err := h.Push(molo, "/usr/bin/molo"); err != nil {
+		t.Fatal(err)
+	}
+	w.write("/etc/docker/daemon.json", daemonV6)
+	w.sh("systemctl restart docker")
+	labtest.Image(t, h, "server:1", "-http", ":80")
+	w.sh("ufw allow 22/tcp")
+	w.sh("ufw --force enable")
+	return w
+}
+
+func (w *world) write(path, text string) {
+	w.Helper()
+	if err := w.host.WriteFile(path, []byte(text), 0o644); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) read(path string) string {
+	w.Helper()
+	data, err := w.host.ReadFile(path)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return string(data)
+}
+
+// sh runs a line on the host and returns what it printed; it must succeed.
+func (w *world) sh(line string) string {
+	w.Helper()
+	return labtest.Output(w.T, w.host, "sh", "-c", line)
+}
+
+// molo runs molo on the host and checks its exit code.
+func (w *world) molo(want int, args ...string) lab.Result {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	r, err := w.host.Run(ctx, append([]string{"molo"}, args...)...)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if r.Code != want {
+		w.Fatalf("molo %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), r.Code, want, r.Stdout, r.Stderr)
+	}
+	return r
+}
+
+func (w *world) policy(text string) { w.Helper(); w.write("/etc/molo/policies.hcl", text) }
+
+// dial connects from the stranger to a port of the host.
+func (w *world) dial(address netip.Addr, port int) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return w.stranger.DialContext(ctx, "tcp", net.JoinHostPort(address.String(), strconv.Itoa(port)))
+}
+
+// answers reports whether somebody answers a request from the stranger.
+func (w *world) answers(address netip.Addr, port int) bool {
+	w.Helper()
+	conn, err := w.dial(address, port)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(2 * time.Second)) //nolint:errcheck // the read below fails if this does
+	fmt.Fprintf(conn, "GET / HTTP/1.0\r\nHost: x\r\n\r\n")
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	return err == nil && strings.HasPrefix(line, "HTTP/1.")
+}
+
+// reachable checks a port over IPv4 and IPv6.
+func (w *world) reachable(port int, want bool) {
+	w.Helper()
+	for _, address := range []netip.Addr{w.stranger.HostAddr4, w.stranger.HostAddr6} {
+		if got := w.answers(address, port); got != want {
+			w.Errorf("port %d of %s: reachable %t, want %t", port, address, got, want)
+		}
+	}
+}
+
+// pids says which processes serve, so that a restart or a reload shows.
+func (w *world) pids() string {
+	w.Helper()
+	return w.sh("systemctl show -p MainPID --value docker nginx; pgrep -P $(systemctl show -p MainPID --value nginx) | sort; pgrep -x server | sort")
+}
+
+const wholePolicy = `docker {}
+
+firewall {
+  published_ports = "ufw"
+}
+
+site "app.example.no" {
+  upstream = "127.0.0.1:8081"
+}
+`
+
+func TestAPublishedPortObeysUFW(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.sh("docker run -d --name web -p 8080:80 server:1")
+		w.sh("docker run -d --name mapped -p 9090:80 server:1")
+		w.sh("docker run -d --name app -p 127.0.0.1:8081:80 server:1")
+		w.sh("docker network create back")
+		w.sh("docker run -d --name one --network back server:1")
+		w.policy(wholePolicy)
+
+		w.reachable(8080, true) // the bypass: UFW denies it
+		w.reachable(22, true)
+		w.molo(2, "plan", "--detailed-exitcode")
+		w.molo(0, "apply")
+
+		w.reachable(8080, false)
+		w.reachable(9090, false)
+		w.reachable(22, true)
+		w.talks()
+		w.settled()
+
+		w.sh("ufw allow 80/tcp") // the container's port, not the host's
+		w.molo(0, "apply")
+		w.reachable(9090, false)
+		w.sh("ufw allow 8080/tcp")
+		w.molo(0, "apply")
+		w.reachable(8080, true)
+		w.reachable(9090, false)
+		w.sh("ufw allow 9090/tcp")
+		w.molo(0, "apply")
+		w.reachable(9090, true)
+		w.survives("ufw delete allow 8080/tcp")
+		w.reachable(8080, false)
+		w.settled()
+	})
+}
+
+// talks checks what must go on working: egress, containers among each other, and
+// ports published on loopback.
+func (w *world) talks() {
+	w.Helper()
+	outside, err := w.stranger.Listen(context.Background(), "tcp", ":7000")
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer outside.Close()
+	w.sh(fmt.Sprintf("docker run --rm --entrypoint /server server:1 -dial %s:7000", w.stranger.Addr4))
+	w.sh("docker run --rm --network back --entrypoint /server server:1 -get http://one/")
+	w.sh("curl -fsS http://127.0.0.1:8081/")
+}
+
+// settled checks that another apply has nothing to do and disturbs nobody.
+func (w *world) settled() {
+	w.Helper()
+	before := w.pids()
+	counters := w.sh("iptables-save -c | grep -c MOLO")
+	var run struct {
+		Status string
+		Rounds int
+	}
+	out := w.molo(0, "apply", "--detailed-exitcode", "--json").Stdout
+	if err := json.Unmarshal([]byte(out), &run); err != nil {
+		w.Fatalf("reading the report: %v\n%s", err, out)
+	}
+	if run.Status != "ok" || run.Rounds != 0 {
+		w.Errorf("second apply: %s after %d rounds, want nothing to do\n%s", run.Status, run.Rounds, out)
+	}
+	w.molo(0, "plan", "--detailed-exitcode")
+	if diff := cmp.Diff(before, w.pids()); diff != "" {
+		w.Errorf("processes changed with nothing to do (-before +after):\n%s", diff)
+	}
+	if counters == "0\n" {
+		w.Error("there is no rule of molo's in the kernel")
+	}
+}
+
+// survives holds connections through a published port and through the proxy while
+// the port is closed to new ones.
+func (w *world) survives(line string) {
+	w.Helper()
+	direct := w.stream(8080, "x")
+	defer direct.Close()
+	proxied := w.stream(80, "app.example.no")
+	defer proxied.Close()
+	w.sh(line)
+	w.molo(0, "apply")
+	for name, conn := range map[string]net.Conn{"published": direct, "proxied": proxied} {
+		conn.SetReadDeadline(time.Now().Add(3 * time.Second)) //nolint:errcheck // the read below fails if this does
+		drain := make([]byte, 1)
+		// More than what may have been buffered since the apply began.
+		if _, err := io.CopyN(io.Discard, conn, 200); err != nil {
+			w.Errorf("%s connection did not survive the apply: %v", name, err)
+		} else if _, err := conn.Read(drain); err != nil {
+			w.Errorf("%s connection did not survive the apply: %v", name, err)
+		}
+	}
+}
+
+// stream opens a connection on which the server goes on sending.
+func (w *world) stream(port int, host string) net.Conn {
+	w.Helper()
+	conn, err := w.dial(w.stranger.HostAddr4, port)
+	if err != nil {
+		w.Fatal(err)
+	}
+	fmt.Fprintf(conn, "GET /stream HTTP/1.1\r\nHost: %s\r\n\r\n", host)
+	conn.SetReadDeadline(time.Now().Add(3 * time.Second)) //nolint:errcheck // the read below fails if this does
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		w.Fatalf("the stream through port %d does not begin: %v", port, err)
+	}
+	return conn
+}
+
+func TestTheOwnersDaemonJSONKeepsItsBytes(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.policy("docker {}\n")
+		w.molo(0, "apply")
+		got := w.read("/etc/docker/daemon.json")
+		kept, _, found := strings.Cut(got, ",\r\n\t\"icc\"")
+		if !found {
+			w.Fatalf("daemon.json has no icc in the owner's style:\n%q", got)
+		}
+		if !strings.HasPrefix(daemonV6, kept) {
+			w.Errorf("the owner's bytes changed:\n%q\nwas\n%q", got, daemonV6)
+		}
+		if effective := w.sh("docker network inspect bridge"); !strings.Contains(effective, `"com.docker.network.bridge.enable_icc": "false"`) {
+			w.Errorf("icc=false is not in force:\n%s", effective)
+		}
+		if info := w.sh("docker info"); !strings.Contains(info, "Live Restore Enabled: true") || !strings.Contains(info, "Logging Driver: local") {
+			w.Errorf("the settings are not in force:\n%s", info)
+		}
+		w.policy("")
+		w.molo(0, "apply")
+		if diff := cmp.Diff(daemonV6, w.read("/etc/docker/daemon.json")); diff != "" {
+			w.Errorf("after the block was dropped, daemon.json is not what it was (-was +is):\n%s", diff)
+		}
+	})
+}
+
+func TestADaemonThatRefusesToStartIsPutBack(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.sh("docker run -d --name web -p 8080:80 server:1")
+		before := w.sh("pgrep -x server")
+		w.policy("docker {\n  settings = { \"seccomp-profile\" = \"/nonexistent\" }\n}\n")
+		r := w.molo(1, "apply")
+		if !strings.Contains(r.Stdout, "seccomp") || !strings.Contains(r.Stdout, "/nonexistent") {
+			w.Errorf("the message does not say what dockerd said:\n%s", r.Stdout)
+		}
+		if diff := cmp.Diff(daemonV6, w.read("/etc/docker/daemon.json")); diff != "" {
+			w.Errorf("daemon.json (-was +is):\n%s", diff)
+		}
+		if got := w.sh("docker ps --format {{.Names}}"); got != "web\n" {
+			w.Errorf("running containers: %q, want web", got)
+		}
+		if diff := cmp.Diff(before, w.sh("pgrep -x server")); diff != "" {
+			w.Errorf("the container was restarted (-before +after):\n%s", diff)
+		}
+		w.policy("docker {}\n")
+		w.molo(0, "apply")
+	})
+}
+
+func TestASiteWhosePortIsTakenIsPutBack(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.sh("docker run -d --name app -p 127.0.0.1:8081:80 server:1")
+		w.policy("site \"app.example.no\" {\n  upstream = \"127.0.0.1:8081\"\n}\n")
+		w.molo(0, "apply")
+		before := w.sh("readlink /etc/nginx/molo/current")
+		w.sh("systemd-run --unit squatter python3 -m http.server 8099")
+		w.sh("until curl -s -o /dev/null http://127.0.0.1:8099/; do sleep 0.05; done")
+		w.policy("site \"app.example.no\" {\n  upstream = \"127.0.0.1:8081\"\n  port = 8099\n}\n")
+		r := w.molo(1, "apply")
+		if !strings.Contains(r.Stdout, "8099") {
+			w.Errorf("the message does not name the port:\n%s", r.Stdout)
+		}
+		if diff := cmp.Diff(before, w.sh("readlink /etc/nginx/molo/current")); diff != "" {
+			w.Errorf("generation (-before +after):\n%s", diff)
+		}
+		w.sh("curl -fsS -H 'Host: app.example.no' http://127.0.0.1/")
+		w.policy("")
+		w.molo(0, "apply")
+		if got := w.sh("readlink /etc/nginx/sites-enabled/default"); got != "/etc/nginx/sites-available/default\n" {
+			w.Errorf("Debian's default site was not put back: %q", got)
+		}
+		w.sh("curl -fsS http://127.0.0.1/")
+	})
+}

@@ -1,0 +1,97 @@
+// Command molo makes a Docker host match its policy: locked down, proven, and kept so.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"molo/internal/host"
+)
+
+// The exit codes. 64 to 78 are those of sysexits(3), which systemd names in
+// "systemctl status".
+const (
+	exitOK       = 0
+	exitFailed   = 1
+	exitChanges  = 2  // only with --detailed-exitcode: changes are pending, or were made
+	exitLocked   = 75 // EX_TEMPFAIL: another run is under way
+	exitNotRoot  = 77 // EX_NOPERM
+	exitBadInput = 78 // EX_CONFIG: the policy is not valid
+)
+
+// errChanges ends a run that went well with exitChanges.
+var errChanges = errors.New("the host differs from the policy")
+
+// errNotRoot says that writing needs root.
+var errNotRoot = errors.New("apply changes the host and must run as root\nhint: sudo molo apply")
+
+// reported wraps an error that has been shown already.
+type reported struct{ error }
+
+// Unwrap returns the error that was shown.
+func (r reported) Unwrap() error { return r.error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) //nolint:gocritic // the process ends here anyway
+}
+
+// run runs molo and returns its exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := a.command()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err := a.show(err); err != nil {
+		fmt.Fprintln(stderr, "molo:", err)
+		return exitFailed
+	}
+	return exitCode(err)
+}
+
+// exitCode is the one place where an error becomes an exit code.
+func exitCode(err error) int {
+	var locked *host.LockedError
+	var bad *badPolicy
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errChanges):
+		return exitChanges
+	case errors.Is(err, errNotRoot):
+		return exitNotRoot
+	case errors.As(err, &locked):
+		return exitLocked
+	case errors.As(err, &bad):
+		return exitBadInput
+	}
+	return exitFailed
+}
+
+// show tells the user, or with --json the machine, what went wrong.
+func (a *app) show(err error) error {
+	var shown reported
+	if err == nil || errors.Is(err, errChanges) || errors.As(err, &shown) {
+		return nil
+	}
+	if a.json {
+		return a.writeJSON(map[string]string{"error": err.Error()})
+	}
+	_, err = fmt.Fprintln(a.stderr, "molo:", err)
+	return err
+}
+
+// writeJSON writes one JSON document to stdout.
+func (a *app) writeJSON(value any) error {
+	encoder := json.NewEncoder(a.stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"molo/internal/host"
+)
+
+// defaultPolicy is where a host's policy lies.
+const defaultPolicy = "/etc/molo/policies.hcl"
+
+// app is what the commands share: where they read and write, and the flags.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	json     bool
+	verbose  bool
+	detailed bool
+	policy   string
+	root     string
+}
+
+const long = `molo makes a Docker host match its policy: dockerd hardened, published ports
+obeying UFW, sites behind nginx with their security headers. A second run
+changes nothing.
+
+Exit codes:
+  0   the host matches the policy (changed or not)
+  1   something failed; what was changed has been put back
+  2   with --detailed-exitcode: changes are pending (plan) or were made (apply)
+  75  another run is under way
+  77  not root
+  78  the policy is not valid; nothing was changed`
+
+// command builds the command tree.
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use: "molo", Short: "Lock down a Docker host, prove it, keep it so", Long: long,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.policy, "policy", "", "policy `FILE`, or a directory of them (default "+defaultPolicy+")")
+	flags.StringVar(&a.root, "root", "/", "work on the files under `DIR` instead of the running host")
+	flags.BoolVar(&a.json, "json", false, "write one JSON document to standard output")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to standard error")
+	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.versionCommand())
+	return root
+}
+
+// detailedFlag adds --detailed-exitcode to a command.
+func (a *app) detailedFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.detailed, "detailed-exitcode", false, "exit with 2 if there are changes")
+}
+
+// policyPath is the policy's place, on the host or under --root.
+func (a *app) policyPath() string {
+	if a.policy != "" {
+		return a.policy
+	}
+	return filepath.Join(a.root, defaultPolicy)
+}
+
+// host opens the host that --root names. The log has no times: systemd adds them.
+func (a *app) host() (*host.Host, error) {
+	level := slog.LevelWarn
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
+		if len(groups) == 0 && attr.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return attr
+	}}
+	return host.New(a.root, slog.New(slog.NewTextHandler(a.stderr, options)))
+}

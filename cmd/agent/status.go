@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"molo/internal/facts"
+	"molo/internal/host"
+	"molo/provision"
+)
+
+// statusJSON is what status --json writes.
+type statusJSON struct {
+	Version  int                 `json:"version"`
+	Hostname string              `json:"hostname"`
+	Molo     string              `json:"molo"`
+	OS       facts.OS            `json:"os"`
+	Kernel   string              `json:"kernel"`
+	Docker   string              `json:"docker,omitempty"` // version
+	Parts    []provision.Outcome `json:"parts"`
+	LastRun  *host.LastRun       `json:"last_run,omitempty"`
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Say how the host stands, and how the last run went", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
+	}
+}
+
+func (a *app) status(ctx context.Context) error {
+	p, err := a.load()
+	if err != nil {
+		return err
+	}
+	h, err := a.host()
+	if err != nil {
+		return err
+	}
+	plan, f, err := provision.MakePlan(ctx, h, h, p)
+	if err != nil {
+		return err
+	}
+	s := statusJSON{
+		Version: planVersion, Hostname: f.Hostname, Molo: version, OS: f.OS, Kernel: f.Kernel, Docker: f.Docker.Version, Parts: plan.Outcomes(),
+	}
+	last, err := h.LastRun()
+	switch {
+	case err == nil:
+		s.LastRun = &last
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("reading the record of the last run: %w", err)
+	}
+	if a.json {
+		return a.writeJSON(s)
+	}
+	_, err = fmt.Fprint(a.stdout, s.text())
+	return err
+}
+
+// text fits on one screen.
+func (s statusJSON) text() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s: %s %s, kernel %s", s.Hostname, s.OS.ID, s.OS.Codename, s.Kernel)
+	if s.Docker != "" {
+		fmt.Fprintf(&out, ", Docker %s", s.Docker)
+	}
+	out.WriteString("\n")
+	for _, o := range s.Parts {
+		fmt.Fprintf(&out, "  %-9s %s\n", o.Part, standing(o))
+		for _, n := range o.Notes {
+			fmt.Fprintf(&out, "            * %s\n", n.Text)
+		}
+	}
+	fmt.Fprintf(&out, "  last run  %s\n", s.lastRun())
+	return out.String()
+}
+
+func standing(o provision.Outcome) string {
+	switch o.Status {
+	case provision.Planned:
+		return "differs from the policy: " + provision.Summary([]provision.Outcome{o}) + " (see molo plan)"
+	case provision.Unknown:
+		return "unknown: " + o.Unread[0].What + " could not be read"
+	case provision.Failed:
+		return "failed: " + o.Err.Error()
+	}
+	return "as the policy wants it"
+}
+
+func (s statusJSON) lastRun() string {
+	if s.LastRun == nil {
+		return "none that can be read"
+	}
+	text := fmt.Sprintf("%s, %s", s.LastRun.Ended.Local().Format(time.DateTime), s.LastRun.Status)
+	for _, p := range s.LastRun.Parts {
+		if p.Error != "" {
+			first, _, _ := strings.Cut(p.Error, "\n")
+			text += fmt.Sprintf("\n            x %s: %s", p.Part, first)
+		}
+	}
+	return text
+}

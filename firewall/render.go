@@ -1,0 +1,145 @@
+package firewall
+
+import (
+	"slices"
+	"strings"
+
+	"molo/internal/resource"
+)
+
+// layout is how the program is laid into one table.
+type layout struct {
+	table   string
+	hook    resource.Hook
+	chain   string             // first of the chains, and prefix of the others' names
+	targets map[Verdict]string // but for those that are several rules: Limit
+	refuses bool               // REJECT is possible
+}
+
+// filterLayout hooks into DOCKER-USER. There is always a parent: Docker hooks
+// DOCKER-USER into FORWARD itself, so asking for it changes nothing, but it never
+// does so for IPv6 before version 23, nor before version 27 without ip6tables, nor
+// before it is first started. RETURN goes back to DOCKER-USER, where the rules of
+// others (fail2ban's, the owner's) follow, and on to Docker's own.
+//
+// With Docker's nftables backend there is no DOCKER-USER, and a packet that the
+// filter table does not accept meets UFW's policy for FORWARD, which drops it. So
+// what may pass is accepted there; Docker's own tables still have their say.
+func filterLayout(nftables bool) layout {
+	l := layout{
+		table: "filter", chain: "MOLO", refuses: true,
+		hook:    resource.Hook{From: "DOCKER-USER", To: "MOLO", Parent: "FORWARD"},
+		targets: map[Verdict]string{Pass: "-j RETURN", Docker: "-j RETURN", Allow: "-j RETURN", Deny: "-j DROP"},
+	}
+	if nftables {
+		l.hook = resource.Hook{From: "FORWARD", To: "MOLO"}
+		l.targets[Docker], l.targets[Allow] = "-j ACCEPT", "-j ACCEPT"
+	}
+	return l
+}
+
+// guardLayout hooks into FORWARD of the mangle table, which Docker never touches
+// and UFW only with MANAGE_BUILTINS=yes. REJECT is illegal there, and counting a
+// connection twice would halve a limit, so both are left to the filter.
+func guardLayout() layout {
+	back := "-j RETURN"
+	return layout{
+		table: "mangle", chain: "MOLO-GUARD",
+		hook:    resource.Hook{From: "FORWARD", To: "MOLO-GUARD"},
+		targets: map[Verdict]string{Pass: back, Docker: back, Allow: back, Limit: back, Reject: back, Deny: "-j DROP"},
+	}
+}
+
+// rules renders the program of one family. The chains are entered with -g, so that
+// RETURN from any of them leads back to the chain that is hooked.
+func (l layout) rules(f Family) resource.Rules {
+	to, in := l.chain+"-TO", l.chain+"-IN"
+	chains := []resource.Chain{
+		l.render(f, l.chain, f.From, to),
+		l.render(f, to, f.To, in),
+		l.render(f, in, f.In, ""),
+	}
+	if l.refuses && slices.ContainsFunc(f.In, func(r Rule) bool { return r.Verdict == Limit }) {
+		chains = append(chains, l.limited())
+	}
+	digest := seal(chains)
+	return resource.Rules{Family: f.Family, Table: l.table, Hook: l.hook, Chains: chains, Digest: digest}
+}
+
+func (l layout) render(f Family, name string, list []Rule, onward string) resource.Chain {
+	chain := resource.Chain{Name: name}
+	for _, r := range list {
+		for _, tail := range l.tails(f, r, onward) {
+			spec := strings.TrimPrefix(r.Match.spec()+" "+tail, " ")
+			chain.Rules = append(chain.Rules, resource.Rule{Spec: spec, Why: r.Why})
+		}
+	}
+	return chain
+}
+
+// tails returns what follows the match in each of the kernel's rules that one rule
+// becomes. The guard only logs what it drops itself.
+func (l layout) tails(f Family, r Rule, onward string) []string {
+	var tails []string
+	if r.Log && (l.refuses || r.Verdict == Deny) {
+		tails = append(tails, logTail(r.Verdict))
+	}
+	target, simple := l.targets[r.Verdict]
+	switch {
+	case simple:
+		return append(tails, target)
+	case r.Verdict == next:
+		return append(tails, "-g "+onward)
+	case r.Verdict == Reject:
+		return append(tails, rejectTail(r.Match.Protocol))
+	default:
+		return append(tails, l.limitTails(f)...)
+	}
+}
+
+// logTail logs as UFW does (3 a minute, in bursts of 10) under a prefix that its
+// rsyslog rule also sorts into /var/log/ufw.log.
+func logTail(v Verdict) string {
+	word := "BLOCK"
+	switch v {
+	case Allow:
+		word = "ALLOW"
+	case Limit:
+		word = "LIMIT"
+	}
+	return `-m limit --limit 3/min --limit-burst 10 -j LOG --log-prefix "[UFW MOLO ` + word + `] "`
+}
+
+// rejectTail refuses as UFW does: TCP with a reset where the rule is about TCP,
+// everything else with "port unreachable".
+func rejectTail(p Protocol) string {
+	if p == TCP {
+		return "-j REJECT --reject-with tcp-reset"
+	}
+	return "-j REJECT"
+}
+
+// limitTails counts as UFW does, per source over all limit rules, but in a list of
+// molo's own: UFW's must not fill up with connections to containers. The list
+// outlives a reload of the rules, because a rule of the new set refers to it before
+// the last one of the old set is gone.
+func (l layout) limitTails(f Family) []string {
+	list := "-m recent --name MOLO"
+	if f.Family == resource.IPv6 {
+		list += "6"
+	}
+	return []string{
+		list + " --set",
+		list + " --update --seconds 30 --hitcount 6 -g " + l.chain + "-LIMIT",
+		l.targets[Allow],
+	}
+}
+
+// limited is the chain for connections over the limit.
+func (l layout) limited() resource.Chain {
+	why := "ufw: limit: 6 connections in 30 s"
+	return resource.Chain{Name: l.chain + "-LIMIT", Rules: []resource.Rule{
+		{Spec: `-m limit --limit 3/min -j LOG --log-prefix "[UFW MOLO LIMIT BLOCK] "`, Why: why},
+		{Spec: "-j REJECT", Why: why},
+	}}
+}

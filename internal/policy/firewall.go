@@ -1,0 +1,137 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// firewall makes a Firewall of its section.
+func (d *decoder) firewall(s *section) *Firewall {
+	if s == nil {
+		return nil
+	}
+	f := &Firewall{Range: s.header, PublishedPorts: get[string](s, "published_ports")}
+	for _, p := range s.inner["publish"] {
+		f.Publish = append(f.Publish, Publish{
+			Name:     valueOf[string](p.label),
+			Ports:    get[[]PortRange](p, "ports"),
+			Protocol: get[string](p, "protocol"),
+			From:     get[[]netip.Prefix](p, "from"),
+			Range:    p.header,
+		})
+	}
+	return f
+}
+
+// publishName reads the label of a block publish. It goes into comments of
+// iptables rules, so it is shorter and plainer than they could be.
+func publishName(s string) (string, *fault) {
+	if regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`).MatchString(s) {
+		return s, nil
+	}
+	return "", &fault{
+		summary: "Invalid name",
+		why:     fmt.Sprintf("%q is not a name of lower-case letters, digits, '.', '_' and '-' that starts with a letter or digit and has at most 63 of them.", s),
+		hint:    `name what the opening is for, such as publish "metrics"`,
+	}
+}
+
+// port reads one item of ports: a number, or a string "first-last".
+func port(before []PortRange, n node) (PortRange, []fault) {
+	r, faults := portRange(n)
+	if faults != nil {
+		return r, faults
+	}
+	for _, other := range before {
+		if r.First <= other.Last && other.First <= r.Last {
+			return r, []fault{{
+				summary: "Port listed twice",
+				why:     fmt.Sprintf("%s and %s have ports in common.", r, other),
+				hint:    "list each port once",
+				at:      n.at,
+			}}
+		}
+	}
+	return r, nil
+}
+
+// String spells the range as a policy does: "80" or "8000-8010".
+func (r PortRange) String() string {
+	if r.First == r.Last {
+		return strconv.Itoa(int(r.First))
+	}
+	return fmt.Sprintf("%d-%d", r.First, r.Last)
+}
+
+func portRange(n node) (PortRange, []fault) {
+	if n.kind == isNumber {
+		i, faults := whole(n, 1, 65535)
+		return PortRange{uint16(i), uint16(i)}, faults
+	}
+	v, faults := text(parsePortRange)(n)
+	if faults != nil {
+		return PortRange{}, faults
+	}
+	return v.(PortRange), nil
+}
+
+func parsePortRange(s string) (PortRange, *fault) {
+	bad := func(why, hint string) (PortRange, *fault) {
+		return PortRange{}, &fault{summary: "Invalid port range", why: fmt.Sprintf("%q %s.", s, why), hint: hint}
+	}
+	digits := regexp.MustCompile(`^[0-9]{1,5}$`)
+	from, to, both := strings.Cut(s, "-")
+	if !both && digits.MatchString(s) {
+		return bad("is one port in quotes", "write the number without quotes")
+	}
+	first, err1 := strconv.ParseUint(from, 10, 16)
+	last, err2 := strconv.ParseUint(to, 10, 16)
+	switch {
+	case !both || !digits.MatchString(from) || !digits.MatchString(to):
+		return bad("is not a range of ports", `write the first and the last one: "8000-8010"`)
+	case err1 != nil || err2 != nil || first == 0:
+		return bad("goes beyond the ports there are", "ports go from 1 to 65535")
+	case first > last:
+		return bad("ends before it starts", fmt.Sprintf(`write "%d-%d"`, last, first))
+	}
+	return PortRange{uint16(first), uint16(last)}, nil
+}
+
+// network reads one item of from: a network in CIDR notation or an address.
+func network(before []netip.Prefix, n node) (netip.Prefix, []fault) {
+	v, faults := text(parseNetwork)(n)
+	if faults != nil {
+		return netip.Prefix{}, faults
+	}
+	p := v.(netip.Prefix)
+	if slices.Contains(before, p) {
+		return p, []fault{{summary: "Network listed twice", why: fmt.Sprintf("%s is in the list already.", p), hint: "list each network once", at: n.at}}
+	}
+	return p, nil
+}
+
+func parseNetwork(s string) (netip.Prefix, *fault) {
+	bad := func(why, hint string) (netip.Prefix, *fault) {
+		return netip.Prefix{}, &fault{summary: "Invalid network", why: fmt.Sprintf("%q %s.", s, why), hint: hint}
+	}
+	p, err := netip.ParsePrefix(s)
+	if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
+		p, err = netip.PrefixFrom(addr.WithZone(""), addr.BitLen()), nil
+		if addr.Zone() != "" {
+			return bad("has a zone, which rules can't match", fmt.Sprintf("write %q", addr.WithZone("")))
+		}
+	}
+	switch {
+	case err != nil:
+		return bad("is neither a network nor an address", `write one such as "192.0.2.0/24" or "2001:db8::1"; names are not looked up`)
+	case p.Addr().Is4In6():
+		return bad("is IPv4 mapped into IPv6, which no packet ever carries", "write the IPv4 network")
+	case p.Masked() != p:
+		return bad("has bits set behind its mask: it could mean the network or the one address", fmt.Sprintf("write %q or %q", p.Masked(), p.Addr()))
+	}
+	return p, nil
+}

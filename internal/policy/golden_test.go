@@ -1,0 +1,188 @@
+package policy_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"molo/internal/policy"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files and docs/policy.md")
+
+// golden compares got with a file, or rewrites the file.
+func golden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("reading the golden file: %v; -update makes it", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// corpus returns the policies of a directory of testdata by the path of their
+// golden file without its extension: a file is a policy, and so is a directory.
+func corpus(t testing.TB, dir string) map[string][]policy.Source {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join("testdata", dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies := map[string][]policy.Source{}
+	for _, entry := range entries {
+		path := filepath.Join("testdata", dir, entry.Name())
+		switch {
+		case entry.IsDir():
+			policies[path] = sources(t, path)
+		case len(policy.Names([]string{entry.Name()})) == 1:
+			policies[path] = []policy.Source{source(t, path)}
+		}
+	}
+	return policies
+}
+
+// sources reads a directory as the command does.
+func sources(t testing.TB, dir string) []policy.Source {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	var all []policy.Source
+	for _, name := range policy.Names(names) {
+		all = append(all, source(t, filepath.Join(dir, name)))
+	}
+	return all
+}
+
+func source(t testing.TB, path string) policy.Source {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy.Source{Name: filepath.Base(path), Data: data}
+}
+
+// rendered is what a terminal of 100 columns shows, without the trailing blank line.
+func rendered(t testing.TB, diags policy.Diagnostics) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := diags.WriteText(&out, 100, false); err != nil {
+		t.Fatal(err)
+	}
+	return append(bytes.TrimRight(out.Bytes(), "\n"), '\n')
+}
+
+func TestBadPoliciesAreRefusedWithPlaceReasonAndHint(t *testing.T) {
+	policies := corpus(t, "bad")
+	if len(policies) < 30 {
+		t.Fatalf("only %d bad policies", len(policies))
+	}
+	for path, sources := range policies {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			p, diags := policy.Parse(sources)
+			if p != nil || !diags.HasErrors() {
+				t.Fatalf("a bad policy was accepted: %+v", p)
+			}
+			golden(t, path+".txt", rendered(t, diags))
+		})
+	}
+}
+
+func TestDiagnosticsAsJSONHaveTerraformsShape(t *testing.T) {
+	_, diags := policy.Parse([]policy.Source{source(t, "testdata/bad/several_errors.hcl")})
+	got, err := json.MarshalIndent(diags, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/bad/several_errors.hcl.diagnostics", append(got, '\n'))
+	for _, d := range diags.Entries() {
+		if marked := d.Snippet.Code[d.Snippet.HighlightStartOffset:d.Snippet.HighlightEndOffset]; marked == "" || strings.Contains(marked, "\n") {
+			t.Errorf("%s: the snippet marks %q", d.Summary, marked)
+		}
+	}
+}
+
+func TestGoodPoliciesDecodeToTheirDump(t *testing.T) {
+	for path, sources := range corpus(t, "good") {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			p, diags := policy.Parse(sources)
+			if p == nil {
+				t.Fatalf("a good policy was refused:\n%s", rendered(t, diags))
+			}
+			golden(t, path+".dump", dump(t, p, strings.Contains(path, "full.hcl")))
+			if diags.Len() > 0 {
+				golden(t, path+".txt", rendered(t, diags))
+			}
+		})
+	}
+}
+
+// dump is the policy as JSON, with ranges in short or without any.
+func dump(t testing.TB, p *policy.Policy, ranges bool) []byte {
+	t.Helper()
+	raw, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var tree any
+	if err := decoder.Decode(&tree); err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.MarshalIndent(shorten(tree, ranges), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(out, '\n')
+}
+
+// shorten writes ranges as "file:line,column-line,column", or leaves them out.
+func shorten(tree any, ranges bool) any {
+	switch tree := tree.(type) {
+	case map[string]any:
+		for key, value := range tree {
+			switch {
+			case key != "Range":
+				tree[key] = shorten(value, ranges)
+			case ranges:
+				tree[key] = short(value.(map[string]any))
+			default:
+				delete(tree, key)
+			}
+		}
+	case []any:
+		for i, value := range tree {
+			tree[i] = shorten(value, ranges)
+		}
+	}
+	return tree
+}
+
+func short(r map[string]any) string {
+	pos := func(name string) string {
+		p := r[name].(map[string]any)
+		return p["Line"].(json.Number).String() + "," + p["Column"].(json.Number).String()
+	}
+	return r["Filename"].(string) + ":" + pos("Start") + "-" + pos("End")
+}

@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// headers makes the complete header set of a site, in the order of the table.
+func (d *decoder) headers(site *section) []Header {
+	s := d.oneOrDefaults(site, "headers")
+	var headers []Header
+	for _, a := range s.row.attrs {
+		if a.refused != "" {
+			continue
+		}
+		h := Header{Name: a.sets, Value: get[string](s, a.name)}
+		if h.Name == cspEnforced && !h.Value.Set {
+			h.Name = cspReported
+		}
+		headers = append(headers, h)
+	}
+	return headers
+}
+
+// header reads the value of a response header; "" turns the header off.
+func header(parse func(string) (string, *fault)) reader {
+	return text(func(s string) (string, *fault) {
+		if s == "" {
+			return s, nil
+		}
+		if i := strings.IndexFunc(s, unsafeInHeader); i >= 0 {
+			return "", &fault{
+				summary: "Character not possible in a header",
+				why:     fmt.Sprintf("The value holds %q. nginx would read $, \" and \\ as its own, and has no way to escape a $; other characters outside ASCII don't belong into a header (RFC 9110, 5.5).", []rune(s[i:])[0]),
+				hint:    "take it out",
+			}
+		}
+		return parse(s)
+	})
+}
+
+// unsafeInHeader reports a character that is not visible ASCII or space, or that
+// nginx gives a meaning inside quotes.
+func unsafeInHeader(r rune) bool {
+	return r < ' ' || r > '~' || strings.ContainsRune(`$"\`, r)
+}
+
+// csp reads a content security policy (W3C CSP Level 3, 2.2).
+func csp(s string) (string, *fault) {
+	bad := func(why, hint string) (string, *fault) {
+		return "", &fault{summary: "Invalid content security policy", why: why, hint: hint}
+	}
+	var seen []string
+	for directive := range strings.SplitSeq(s, ";") {
+		words := strings.Fields(directive)
+		if len(words) == 0 {
+			continue
+		}
+		name := strings.ToLower(words[0])
+		switch {
+		case !slices.Contains(cspDirectives(), name):
+			return bad(fmt.Sprintf("There is no directive %q; browsers would ignore it.", words[0]),
+				didYouMean(name, cspDirectives(), "directives are separated by ; and start with a name such as default-src"))
+		case slices.Contains(seen, name):
+			return bad(fmt.Sprintf("The directive %q is there twice; browsers would ignore the second.", name), "make one directive of the two")
+		}
+		seen = append(seen, name)
+		for _, word := range words[1:] {
+			if why, hint := cspSource(word); why != "" {
+				return bad(why, hint)
+			}
+		}
+	}
+	if seen == nil {
+		return bad("It has no directive.", `"" turns the header off`)
+	}
+	return s, nil
+}
+
+// cspSource says what is wrong with one word of a directive's value, and what to
+// write; why is empty when nothing is.
+func cspSource(word string) (why, hint string) {
+	keywords := []string{"self", "none", "unsafe-inline", "unsafe-eval", "strict-dynamic", "unsafe-hashes", "report-sample", "wasm-unsafe-eval"}
+	switch {
+	case strings.Contains(word, ","):
+		return fmt.Sprintf("%q has a comma, which starts a second policy.", word), "separate sources by spaces"
+	case slices.Contains(keywords, word):
+		return fmt.Sprintf("%s without quotes is a host of that name.", word), fmt.Sprintf("write '%s', in single quotes", word)
+	case strings.Count(word, "'")%2 != 0:
+		return fmt.Sprintf("%s has a quote that is not closed.", word), "write keywords in single quotes: 'self'"
+	}
+	return "", ""
+}
+
+// cspDirectives lists the directives of W3C CSP Level 3 and of the specifications
+// that add to it (Trusted Types, Upgrade Insecure Requests, Fenced Frame).
+func cspDirectives() []string {
+	return []string{
+		"base-uri", "child-src", "connect-src", "default-src", "fenced-frame-src", "font-src", "form-action",
+		"frame-ancestors", "frame-src", "img-src", "manifest-src", "media-src", "object-src", "report-to",
+		"report-uri", "require-trusted-types-for", "sandbox", "script-src", "script-src-attr", "script-src-elem",
+		"style-src", "style-src-attr", "style-src-elem", "trusted-types", "upgrade-insecure-requests", "webrtc",
+		"worker-src",
+	}
+}
+
+// permissions reads a permissions policy (W3C Permissions Policy, 5.2), of which
+// single origins are left out: their quotes can't be written in nginx's.
+func permissions(s string) (string, *fault) {
+	bad := func(why, hint string) (string, *fault) {
+		return "", &fault{summary: "Invalid permissions policy", why: why, hint: hint}
+	}
+	item := regexp.MustCompile(`^([a-z][a-z0-9-]*)=(?:\*|self|\((?:\*|self|src|self src)?\))$`)
+	var seen []string
+	for part := range strings.SplitSeq(s, ",") {
+		match := item.FindStringSubmatch(strings.Trim(part, " "))
+		switch {
+		case match == nil:
+			return bad(fmt.Sprintf("%q is not a feature and who may use it.", part), `write a list such as "camera=(), geolocation=(self), fullscreen=*"`)
+		case slices.Contains(seen, match[1]):
+			return bad(fmt.Sprintf("The feature %s is there twice.", match[1]), "name it once")
+		}
+		seen = append(seen, match[1])
+	}
+	return s, nil
+}

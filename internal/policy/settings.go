@@ -1,0 +1,108 @@
+package policy
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+// reserved is a key of daemon.json that settings may not hold.
+type reserved struct {
+	key  string
+	off  bool // only the value false is refused
+	why  string
+	hint string
+}
+
+// reservedSettings lists the keys that are refused and that no attribute sets.
+func reservedSettings() []reserved {
+	const unit = "Debian's docker.service gives dockerd this as a flag, and dockerd refuses to start when daemon.json says it too."
+	return []reserved{
+		{key: "hosts", why: unit + " A TCP socket would be root for whoever reaches it besides.", hint: "reach the daemon through ssh: docker -H ssh://user@host"},
+		{key: "containerd", why: unit, hint: "take it out"},
+		{key: "default-network-opts", why: "In this key stands the address that ports of new networks are published on, which publish_address sets.",
+			hint: "write publish_address; other options of the key can stay in daemon.json, which molo leaves alone"},
+		{key: "iptables", off: true, why: "Docker would publish ports through a process of its own, past all rules of the block firewall, and containers would lose their way out.",
+			hint: "take it out; the block firewall decides who reaches published ports"},
+		{key: "ip6tables", off: true, why: "Without its rules for IPv6, ports that are published there meet no firewall.",
+			hint: "take it out; the block firewall decides who reaches published ports"},
+	}
+}
+
+// readSettings reads the object settings: keys of daemon.json that molo has no attribute for.
+func readSettings(n node) (any, []fault) {
+	if n.kind != isObject {
+		return nil, wrongType(n, isObject, `write keys and values in braces: { "max-concurrent-downloads" = 6 }`)
+	}
+	var settings []Setting
+	var faults []fault
+	for _, m := range n.members {
+		if m.value.kind == isNull {
+			continue
+		}
+		if f := settingKey(m); f != nil {
+			faults = append(faults, f.in(m.key))
+		}
+		var raw bytes.Buffer
+		if f := encode(&raw, m.value); f != nil {
+			faults = append(faults, *f)
+		}
+		settings = append(settings, Setting{Key: m.key.text, Value: raw.Bytes(), Range: m.key.at})
+	}
+	return settings, faults
+}
+
+// settingKey says what is wrong with a key of daemon.json.
+func settingKey(m member) *fault {
+	key := m.key.text
+	if m.key.kind != isString || !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`).MatchString(key) {
+		return &fault{
+			summary: "Invalid key",
+			why:     fmt.Sprintf("%q is not a key of daemon.json: those have lower-case letters, digits and - only.", key),
+			hint:    didYouMean(key, daemonKeys(), "write it as Docker's documentation does"),
+		}
+	}
+	if name := attributeFor(key); name != "" {
+		return &fault{
+			summary: "Setting with an attribute of its own",
+			why:     fmt.Sprintf("daemon.json's %q is set by the attribute %s of the block docker, which checks its value.", key, name),
+			hint:    fmt.Sprintf("write %s instead", name),
+		}
+	}
+	for _, r := range reservedSettings() {
+		if r.key == key && (!r.off || m.value.kind != isBool || !m.value.boolean) {
+			return &fault{summary: "Setting not possible", why: r.why, hint: r.hint}
+		}
+	}
+	return knownKey(key)
+}
+
+// knownKey reports a key that no release of Docker has: as an error when it looks
+// like a slip, as a warning when a later release may have it.
+func knownKey(key string) *fault {
+	if slices.Contains(daemonKeys(), key) {
+		return nil
+	}
+	meant := suggestion(key, daemonKeys())
+	return &fault{
+		summary: "Unknown key of daemon.json",
+		why:     fmt.Sprintf("No release of Docker up to 29.7 knows %q, and dockerd refuses to start with a key that it does not know.", key),
+		hint:    didYouMean(key, daemonKeys(), "make sure that the Docker on this host knows it"),
+		warning: meant == "",
+	}
+}
+
+// attributeFor returns the attribute that sets a key of daemon.json, or "".
+func attributeFor(key string) string {
+	docker := dockerRow()
+	found := ""
+	docker.walk("", func(path string, b *block) {
+		for _, a := range b.attrs {
+			if a.sets == key && found == "" {
+				found = join(path, a.name)
+			}
+		}
+	})
+	return found
+}

@@ -1,0 +1,129 @@
+package policy
+
+// table describes all that a policy may say. Decoding, defaults, "did you mean",
+// docs/policy.md and the tests are made from it and know no names of their own.
+func table() *block {
+	return &block{blocks: []block{dockerRow(), firewallRow(), siteRow()}}
+}
+
+// dockerRow is the block docker.
+func dockerRow() block {
+	return block{
+		name: "docker",
+		doc:  "How the Docker daemon is configured, in `/etc/docker/daemon.json`. An empty block already asks for every default below. Without the block, molo leaves the daemon alone.",
+		attrs: []attribute{
+			{
+				name: "icc", kind: "boolean", fallback: `false`, example: `true`, sets: "icc", read: boolean(),
+				doc: "Whether containers on the default bridge may talk to each other unasked. Off, one broken container can't reach its neighbours; those that belong together share a network of their own.",
+			},
+			{
+				name: "no_new_privileges", kind: "boolean", fallback: `true`, example: `false`, sets: "no-new-privileges", read: boolean(),
+				doc: "Keeps processes in containers from gaining rights through setuid programs such as sudo. A container that needs them can say `--security-opt no-new-privileges=false`. It holds for containers created from then on.",
+			},
+			{
+				name: "live_restore", kind: "boolean", fallback: `true`, example: `false`, sets: "live-restore", read: boolean(),
+				doc: "Keeps containers running while the daemon restarts, so that security updates of Docker stop nobody's work.",
+			},
+			{
+				name: "publish_address", kind: "IP address", fallback: `"127.0.0.1"`, example: `"0.0.0.0"`, sets: "ip", read: text(address),
+				doc: "The address that `-p 8080:80` binds when it names none. On loopback, only this host can reach a port by accident; with `0.0.0.0`, Docker's default, everybody can.",
+			},
+			{
+				name: "userns_remap", kind: "string", fallback: `"auto"`, allowed: []string{"auto", "off", "default"}, example: `"default"`, sets: "userns-remap", read: text(remap),
+				doc: "Whose subordinate IDs root in a container is on the host: `default` is Docker's own user dockremap, any other name is a user or `user:group` of `/etc/subuid`. So root of a container that breaks out is nobody. Turning it on hides the images, containers and volumes of before; `auto` therefore turns it on only where there are none.",
+			},
+			{
+				name: "restart", kind: "string", fallback: `"auto"`, allowed: []string{"auto", "manual"}, example: `"manual"`,
+				doc: "Whether molo restarts the daemon when a change needs it, or writes the file and reports that a restart is due.",
+			},
+			{
+				name: "settings", kind: "object", example: `{ "max-concurrent-downloads" = 6 }`, read: readSettings,
+				doc: "Any other key of `daemon.json`, in Docker's own spelling and with any value that JSON has. Keys that molo has an attribute for, and values that would switch its protection off, are refused.",
+			},
+		},
+		blocks: []block{logRow()},
+	}
+}
+
+// logRow is the block log of docker.
+func logRow() block {
+	return block{
+		name: "log",
+		doc:  "Where containers' output goes and how much of it is kept. Docker's own default keeps it without bounds, until the disk is full.",
+		attrs: []attribute{
+			{
+				name: "driver", kind: "string", fallback: `"local"`, example: `"journald"`, sets: "log-driver", read: text(logDriver), allowed: logDrivers(),
+				doc: "The default logging driver: one of those built into Docker, because a container can't be created with a driver that is not there. `none` is refused: without logs nobody can tell afterwards what happened (CIS Docker 2.13).",
+			},
+			{
+				name: "max_size", kind: "size", fallback: `"10m"`, example: `"50m"`, sets: "log-opts", read: text(logSize),
+				doc: "The size at which a log file is rotated: a number and k, m or g. Only with the drivers local and json-file.",
+			},
+			{
+				name: "max_file", kind: "number", fallback: `5`, example: `10`, sets: "log-opts", read: integer[int](1, 1000),
+				doc: "How many log files are kept for each container, from 1 to 1000. Only with the drivers local and json-file.",
+			},
+		},
+	}
+}
+
+// firewallRow is the block firewall.
+func firewallRow() block {
+	return block{
+		name: "firewall",
+		doc:  "Who may reach the ports that containers publish. Docker's own rules come before UFW's, so without this block a published port is open to everybody, whatever UFW says.",
+		attrs: []attribute{{
+			name: "published_ports", kind: "string", fallback: `"ufw"`, allowed: []string{"ufw", "closed"}, example: `"closed"`,
+			doc: "`ufw`: a published port is as open as UFW's rules make the port of the host, so `ufw allow 8080` opens it. `closed`: only the blocks publish open anything.",
+		}},
+		blocks: []block{{
+			name: "publish",
+			label: &attribute{
+				name: "name", kind: "name", example: `"metrics"`, read: text(publishName),
+				doc: "What the opening is for. It shows in the firewall's rules: lower-case letters, digits, `.`, `_` and `-`, at most 63.",
+			},
+			doc: "Opens published ports, whatever UFW says.",
+			attrs: []attribute{
+				{
+					name: "ports", kind: "list of ports", required: true, example: `[9100, "8000-8010"]`, read: list("ports", port),
+					doc: "Ports of the host, as numbers from 1 to 65535 and ranges such as `\"8000-8010\"`.",
+				},
+				{
+					name: "protocol", kind: "string", fallback: `"tcp"`, allowed: []string{"tcp", "udp"}, example: `"udp"`,
+					doc: "The transport protocol.",
+				},
+				{
+					name: "from", kind: "list of networks", example: `["192.0.2.0/24", "2001:db8::1"]`, read: list("networks", network),
+					doc: "Networks in CIDR notation and addresses that may come in. Everybody may when it is left out.",
+				},
+			},
+		}},
+	}
+}
+
+// siteRow is the block site.
+func siteRow() block {
+	return block{
+		name: "site",
+		label: &attribute{
+			name: "name", kind: "host name", example: `"app.example.no"`, read: text(hostName),
+			doc: "The host name that is served, without wildcards; names outside ASCII in their `xn--` form.",
+		},
+		doc: "A name that nginx serves by passing requests on to one container, with the security headers that its answers lack.",
+		attrs: []attribute{
+			{
+				name: "upstream", kind: "address and port", required: true, example: `"127.0.0.1:8081"`, read: text(upstream),
+				doc: "Where the container listens on this host. It must be loopback: a container that is published to the world could be asked past nginx.",
+			},
+			{
+				name: "port", kind: "number", fallback: `80`, example: `8080`, read: integer[uint16](1, 65535),
+				doc: "The port that is served, in plain HTTP.",
+			},
+			{
+				name: "max_body", kind: "size", fallback: `"10m"`, example: `"512k"`, read: text(bodySize),
+				doc: "The largest request body that is let through: bytes, or a number and k, m or g, at most 1024g. Nobody can fill the disk or the memory with one request.",
+			},
+		},
+		blocks: []block{headersRow()},
+	}
+}

@@ -1,0 +1,5 @@
+docker {
+  settings {
+    mtu = 1400
+  }
+}

@@ -1,0 +1,4 @@
+docker {
+  icc = false
+  icc = true
+}

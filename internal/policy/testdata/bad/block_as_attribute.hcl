@@ -1,0 +1,5 @@
+docker {
+  log = {
+    driver = "local"
+  }
+}

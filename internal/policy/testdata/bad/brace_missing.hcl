@@ -1,0 +1,2 @@
+docker {
+  icc = false

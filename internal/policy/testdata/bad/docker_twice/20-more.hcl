@@ -1,0 +1,4 @@
+# Two files, one policy: which docker block would hold?
+docker {
+  icc = true
+}

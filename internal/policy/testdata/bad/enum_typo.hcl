@@ -1,0 +1,10 @@
+docker {
+  restart = "manuel"
+  log {
+    driver = "jsonfile"
+  }
+}
+
+firewall {
+  published_ports = "open"
+}

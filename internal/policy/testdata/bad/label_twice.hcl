@@ -1,0 +1,3 @@
+site "app.example.no" "www.example.no" {
+  upstream = "127.0.0.1:8081"
+}

@@ -1,0 +1,3 @@
+docker {
+  publish_address = "localhost"
+}

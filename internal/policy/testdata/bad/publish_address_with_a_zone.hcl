@@ -1,0 +1,3 @@
+docker {
+  publish_address = "fe80::1%eth0"
+}

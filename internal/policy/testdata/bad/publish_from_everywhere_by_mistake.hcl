@@ -1,0 +1,6 @@
+firewall {
+  publish "metrics" {
+    ports = [9100]
+    from  = []
+  }
+}

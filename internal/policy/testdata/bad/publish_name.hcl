@@ -1,0 +1,6 @@
+firewall {
+  publish "Metrics; -j ACCEPT" {
+    ports    = [9100]
+    protocol = "sctp"
+  }
+}

@@ -1,0 +1,6 @@
+docker {
+  settings = {
+    iptables  = false
+    ip6tables = false
+  }
+}

@@ -1,0 +1,3 @@
+site "app.example.no" {
+  upstream = null
+}

@@ -1,0 +1,3 @@
+docker {
+  userns_remp = "auto"
+}

@@ -1,0 +1,3 @@
+docker {
+  max_size = "10m"
+}

@@ -1,0 +1,3 @@
+firewal {
+  published_ports = "ufw"
+}

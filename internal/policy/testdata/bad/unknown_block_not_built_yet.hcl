@@ -1,0 +1,3 @@
+containers {
+  read_only = true
+}

@@ -1,0 +1,38 @@
+package nginx
+
+import (
+	"testing"
+
+	"molo/internal/facts"
+)
+
+// A host with 600 sites is compiled on every run of molo, changed or not.
+func BenchmarkCompile600Sites(b *testing.B) {
+	sites := manySites(b, 600, 30)
+	for b.Loop() {
+		if _, err := Compile(sites, facts.Nginx{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// Finding out that nothing has changed is a comparison of bytes.
+func BenchmarkNoChange600Sites(b *testing.B) {
+	sites := manySites(b, 600, 30)
+	want, have := treeOf(b, compile(b, sites, facts.Nginx{})), treeOf(b, compile(b, sites, facts.Nginx{}))
+	for b.Loop() {
+		if !want.Equal(have) {
+			b.Fatal("the trees differ")
+		}
+	}
+}
+
+// A tree read back from a host is linted whole.
+func BenchmarkLint600Sites(b *testing.B) {
+	tree := treeOf(b, compile(b, manySites(b, 600, 30), facts.Nginx{}))
+	for b.Loop() {
+		if findings := Lint(tree.Files); len(findings) > 0 {
+			b.Fatal(findings)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+// Package nginx compiles sites into a whole nginx configuration, and reads such
+// configurations back. It is pure: it takes a policy and facts and returns
+// resources, and never looks at a host.
+//
+// The configuration is one tree, and every concern has a file in it:
+//
+//	http.conf        the ports, what unknown names get, which generation this is
+//	server.conf      what holds for every server: timeouts and bounds of requests
+//	proxy.conf       how requests go to applications, and what comes back
+//	sites/NAME.conf  one site: its name, its headers, its upstream
+//
+// Their text is in package templates. A value gets into it only as a token, which
+// cannot be anything but one word, and only after the template has been parsed
+// (see sheet). What was rendered is then linted as if a stranger had written it.
+package nginx
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"molo/internal/facts"
+	"molo/internal/policy"
+	"molo/internal/resource"
+)
+
+// Where nginx finds what molo makes. The templates name these paths too.
+const (
+	// Dir holds the generations of the tree and the link to the live one.
+	Dir = "/etc/nginx/molo"
+	// Current is the link to the live generation.
+	Current = Dir + "/current"
+	// Entry is the one file of molo's that nginx.conf includes, as Debian ships it.
+	Entry = "/etc/nginx/conf.d/molo.conf"
+	// DefaultSite is the link that enables Debian's own default site.
+	DefaultSite = "/etc/nginx/sites-enabled/default"
+)
+
+// Compile returns everything nginx needs to serve the sites: the tree of
+// configuration files, the file that includes it, and the absence of Debian's
+// default site where that would own port 80. Without sites it returns nothing.
+//
+// Every value is checked again here, whatever the policy's decoder did. The
+// error names the line of the policy, and of the foreign file where a site
+// collides with one.
+func Compile(sites []*policy.Site, host facts.Nginx) ([]resource.Resource, error) {
+	if len(sites) == 0 {
+		return nil, nil
+	}
+	sites = slices.SortedFunc(slices.Values(sites), func(a, b *policy.Site) int { return cmp.Compare(a.Name.V, b.Name.V) })
+	foreign, err := readForeign(host)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(check(sites), foreign.collisions(sites)); err != nil {
+		return nil, err
+	}
+	tables, err := hashTables(sites, foreign)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRenderer(sites, tables)
+	if err != nil {
+		return nil, err
+	}
+	return r.resources(foreign)
+}
+
+// resources renders all files and puts them together.
+func (r *renderer) resources(foreign foreign) ([]resource.Resource, error) {
+	pages, err := r.tree()
+	if err != nil {
+		return nil, err
+	}
+	if findings := lint(trees(pages)); len(findings) > 0 {
+		return nil, fmt.Errorf("rendering nginx: %s", findings[0])
+	}
+	entry, err := new(sheet).render(r.templates, "molo.conf", nil)
+	if err != nil {
+		return nil, err
+	}
+	out := []resource.Resource{
+		resource.Tree{Dir: Dir, Files: contents(pages)},
+		resource.File{Path: Entry, Mode: 0o644, Content: entry.text},
+	}
+	if slices.Contains(r.ports, 80) && !foreign.ownDefault {
+		out = append(out, resource.Link{Path: DefaultSite})
+	}
+	return out, nil
+}

@@ -1,0 +1,132 @@
+package nginx
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"molo/internal/facts"
+	"molo/internal/policy"
+)
+
+// foreign is what a host serves besides molo's sites.
+type foreign struct {
+	servers    []directive
+	settings   map[string]directive // of the http block, by name
+	ownDefault bool                 // sites-enabled/default is a site of the owner's
+}
+
+// readForeign reads the host's own configuration files.
+func readForeign(host facts.Nginx) (foreign, error) {
+	f := foreign{settings: map[string]directive{}}
+	for _, path := range slices.Sorted(maps.Keys(host.Foreign)) {
+		if path == Entry || strings.HasPrefix(path, Dir+"/") {
+			continue
+		}
+		tree, err := parse(path, host.Foreign[path])
+		if err != nil {
+			return foreign{}, fmt.Errorf("reading %w", err)
+		}
+		if path == DefaultSite {
+			if host.DefaultSite != "" && shipped(tree) {
+				continue
+			}
+			f.ownDefault = true
+		}
+		f.add(tree)
+	}
+	return f, nil
+}
+
+// add collects the servers and settings of an http block or of a file included there.
+func (f *foreign) add(tree []directive) {
+	for _, d := range tree {
+		switch {
+		case d.name == "server" && d.block != nil:
+			f.servers = append(f.servers, d)
+		case d.name == "http":
+			f.add(d.block)
+		case d.block == nil && len(d.args) > 0:
+			f.settings[d.name] = d
+		}
+	}
+}
+
+// shippedSite is Debian's default site without its comments, the same from 10 to 14.
+const shippedSite = `server {
+	listen 80 default_server;
+	listen [::]:80 default_server;
+	root /var/www/html;
+	index index.html index.htm index.nginx-debian.html;
+	server_name _;
+	location / { try_files $uri $uri/ =404; }
+}`
+
+// shipped reports whether a file says what Debian's default site says. One that
+// the owner has edited is a site of the owner's.
+func shipped(tree []directive) bool {
+	want, err := parse("", shippedSite)
+	return err == nil && slices.EqualFunc(tree, want, same)
+}
+
+// same compares directives wherever they stand.
+func same(a, b directive) bool {
+	return a.name == b.name && slices.Equal(a.args, b.args) && slices.EqualFunc(a.block, b.block, same)
+}
+
+// collisions returns where a foreign server and a site cannot both work. nginx
+// itself only warns of a name served twice, and says nothing of the rest but
+// for two default servers.
+func (f foreign) collisions(sites []*policy.Site) error {
+	first := map[uint16]*policy.Site{}
+	for _, s := range slices.Backward(sites) {
+		first[s.Port.V] = s
+	}
+	var errs []error
+	for _, server := range f.servers {
+		sockets := listens(server)
+		for _, s := range sites {
+			errs = append(errs, sameName(s, server, sockets))
+		}
+		for _, port := range slices.Sorted(maps.Keys(first)) {
+			for _, socket := range sockets {
+				errs = append(errs, sameSocket(first[port], socket))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// sameName is the error of a site that a foreign server serves too.
+func sameName(s *policy.Site, server directive, sockets []socket) error {
+	shared := slices.ContainsFunc(sockets, func(k socket) bool { return k.covers(s.Port.V) })
+	for _, d := range server.block {
+		if shared && d.name == "server_name" && slices.ContainsFunc(d.args, func(name string) bool { return names(name, s.Name.V) }) {
+			return wrong(s, "%s serves the same name on port %d, and nginx would ignore one of the two", d, s.Port.V)
+		}
+	}
+	return nil
+}
+
+// names reports whether a server_name is this exact name; ".example.no" is
+// "example.no" and its wildcard in one.
+func names(pattern, name string) bool {
+	return strings.EqualFold(strings.TrimPrefix(pattern, "."), name)
+}
+
+// sameSocket is the error of a foreign server that changes what a site's port does.
+func sameSocket(s *policy.Site, k socket) error {
+	switch {
+	case !k.covers(s.Port.V):
+		return nil
+	case !k.wildcard():
+		return wrong(s, "%s takes every request to %s on port %d, so that none there reaches the site", k.listen, k.addr, s.Port.V)
+	case k.option("default_server", "default"):
+		return wrong(s, "%s is the default server of port %d, which has to be the one that refuses unknown names", k.listen, s.Port.V)
+	case k.option("ssl", "http2", "proxy_protocol"):
+		return wrong(s, "%s makes port %d speak another protocol than plain HTTP", k.listen, s.Port.V)
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package nginx
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"molo/internal/policy"
+	"molo/internal/resource"
+)
+
+// newSites reads sites in the notation of the tests, where line 7 of the text is
+// line 7 of policies.hcl:
+//
+//	site app.example.no 127.0.0.1:8080 80 10485760
+//		X-Frame-Options: DENY
+func newSites(t testing.TB, text string) []*policy.Site {
+	t.Helper()
+	var sites []*policy.Site
+	for i, line := range strings.Split(text, "\n") {
+		at := hcl.Range{Filename: "policies.hcl", Start: hcl.Pos{Line: i + 1}}
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) == 0:
+		case fields[0] == "site":
+			sites = append(sites, newSite(t, at, fields[1:]))
+		default:
+			name, value, ok := strings.Cut(strings.TrimSpace(line), ":")
+			if !ok || len(sites) == 0 {
+				t.Fatalf("line %d is no header of a site: %q", i+1, line)
+			}
+			last := sites[len(sites)-1]
+			last.Headers = append(last.Headers, policy.Header{
+				Name: name, Value: policy.Value[string]{V: strings.TrimSpace(value), Range: at},
+			})
+		}
+	}
+	return sites
+}
+
+func newSite(t testing.TB, at hcl.Range, fields []string) *policy.Site {
+	t.Helper()
+	if len(fields) != 4 {
+		t.Fatalf("line %d: want name, upstream, port and body size: %q", at.Start.Line, fields)
+	}
+	upstream, err := netip.ParseAddrPort(fields[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.ParseUint(fields[2], 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := strconv.ParseInt(fields[3], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &policy.Site{
+		Name:     policy.Value[string]{V: fields[0], Range: at},
+		Upstream: policy.Value[netip.AddrPort]{V: upstream, Range: at},
+		Port:     policy.Value[uint16]{V: uint16(port), Range: at},
+		MaxBody:  policy.Value[int64]{V: body, Range: at},
+		Range:    at,
+	}
+}
+
+// manySites returns sites with host names of a length, which is at least 20.
+func manySites(t testing.TB, count, length int) []*policy.Site {
+	t.Helper()
+	var text strings.Builder
+	for i := range count {
+		suffix := fmt.Sprintf(".%04d.example.no", i)
+		name := strings.TrimPrefix(strings.Repeat("."+strings.Repeat("a", 31), 8)[256-(length-len(suffix)):], ".")
+		name += strings.Repeat("b", length-len(name)-len(suffix)) + suffix
+		fmt.Fprintf(&text, "site %s 127.0.0.1:%d 80 1048576\n\tX-Frame-Options: DENY\n\tX-Content-Type-Options: nosniff\n", name, 2000+i)
+	}
+	return newSites(t, text.String())
+}
+
+// treeOf returns the tree among the resources.
+func treeOf(t testing.TB, resources []resource.Resource) resource.Tree {
+	t.Helper()
+	for _, r := range resources {
+		if tree, ok := r.(resource.Tree); ok {
+			return tree
+		}
+	}
+	t.Fatal("there is no tree")
+	return resource.Tree{}
+}
