@@ -57,6 +57,7 @@ func (b *bridges) covers(link string) bool {
 // own form counts as Docker's, since a network may be younger than the list.
 func (b *bridges) sortOthers(f facts.Facts, known []string) ([]Finding, error) {
 	own := regexp.MustCompile(`^br-[0-9a-f]{12}$`)
+	certain := f.Docker.Running || !f.Docker.Installed
 	var findings []Finding
 	for _, name := range slices.Sorted(slices.Values(f.Bridges)) {
 		likeDocker := strings.HasPrefix(name, dockerNamed)
@@ -68,12 +69,12 @@ func (b *bridges) sortOthers(f facts.Facts, known []string) ([]Finding, error) {
 			if err != nil {
 				return nil, fmt.Errorf("telling bridges apart: %w", err)
 			}
-			if f.Docker.Running {
+			if certain {
 				b.foreign = append(b.foreign, link)
 				continue
 			}
 			b.doubtful = append(b.doubtful, link)
-		case f.Docker.Running || !f.Docker.Installed || b.covers(name):
+		case certain || b.covers(name):
 			continue
 		}
 		findings = append(findings, doubt(name, likeDocker))

@@ -35,7 +35,7 @@ func Compile(p *policy.Firewall, f facts.Facts) (*Program, error) {
 		if err != nil {
 			return nil, err
 		}
-		program.Families = append(program.Families, Family{family, links.from(), links.to(), in})
+		program.Families = append(program.Families, Family{family, links.from(), links.to(), in, c.ufw.Quiet})
 	}
 	return program, nil
 }

@@ -68,6 +68,7 @@ func incoming(rules []UFWRule) []Rule {
 // takes no lists.
 func (r UFWRule) mirror(published bool) []Rule {
 	var all []Rule
+	why := "ufw: " + r.String()
 	for _, protocol := range r.protocols() {
 		for _, source := range orAny(r.SourcePorts) {
 			for _, ports := range orAny(r.Ports) {
@@ -77,7 +78,7 @@ func (r UFWRule) mirror(published bool) []Rule {
 						Source: r.Source, SourcePorts: source,
 						Published: published, Destination: r.Destination, Ports: ports,
 					},
-					Verdict: r.verdict(), Log: r.Log, Why: "ufw: " + r.String(),
+					Verdict: r.verdict(), Log: r.Log, Why: why,
 				})
 			}
 		}

@@ -30,7 +30,7 @@ func TestRenderedRules(t *testing.T) {
 		policy *policy.Firewall
 		facts  facts.Facts
 	}{
-		{"every kind of rule that ufw writes, a publish block, a bridge with a name of its own", block("ufw", publish(7, "metrics", "tcp", "9100 9200-9210", "192.0.2.0/24 2001:db8::/32")), custom},
+		{"every kind of rule that ufw writes", block("ufw", publish(7, "metrics", "tcp", "9100 9200-9210", "192.0.2.0/24 2001:db8::/32")), custom},
 		{"published ports closed but for two blocks", block("closed", publish(7, "web", "tcp", "443", ""), publish(12, "dns", "udp", "53", "10.0.0.0/8")), dockerHost(sample(t))},
 		{"ufw is not installed", block("ufw"), dockerHost(facts.UFW{})},
 		{"docker filters with nftables", block("ufw"), nftables},

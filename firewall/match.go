@@ -17,40 +17,49 @@ const (
 	UDP Protocol = 17
 )
 
-// parseProtocol reads the name that UFW 0.36 writes (supported_protocols in its
-// util.py).
-func parseProtocol(name string) (Protocol, error) {
-	switch name {
-	case "any":
-		return 0, nil
-	case "tcp":
-		return TCP, nil
-	case "udp":
-		return UDP, nil
-	case "igmp":
-		return 2, nil
-	case "ipv6":
-		return 41, nil
-	case "gre":
-		return 47, nil
-	case "esp":
-		return 50, nil
-	case "ah":
-		return 51, nil
-	case "vrrp":
-		return 112, nil
-	}
-	return 0, fmt.Errorf("unknown protocol %q", name)
-}
+// protocols lists what UFW 0.36 knows by name (supported_protocols in its util.py).
+func protocols() []Protocol { return []Protocol{0, TCP, UDP, 2, 41, 47, 50, 51, 112} }
 
-// String returns "tcp", "udp", or the number, which iptables takes even where
-// /etc/protocols is missing.
+// String returns the name that UFW gives the protocol, else its number.
 func (p Protocol) String() string {
 	switch p {
+	case 0:
+		return "any"
 	case TCP:
 		return "tcp"
 	case UDP:
 		return "udp"
+	case 2:
+		return "igmp"
+	case 41:
+		return "ipv6"
+	case 47:
+		return "gre"
+	case 50:
+		return "esp"
+	case 51:
+		return "ah"
+	case 112:
+		return "vrrp"
+	}
+	return fmt.Sprint(uint8(p))
+}
+
+// parseProtocol reads the name that UFW writes.
+func parseProtocol(name string) (Protocol, error) {
+	for _, p := range protocols() {
+		if name == p.String() {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown protocol %q", name)
+}
+
+// spec returns "tcp", "udp", or a number: iptables looks other names up in
+// /etc/protocols, which may be missing.
+func (p Protocol) spec() string {
+	if p.hasPorts() {
+		return p.String()
 	}
 	return fmt.Sprint(uint8(p))
 }
@@ -101,7 +110,7 @@ func (m Match) spec() string {
 		add("-o", string(m.Out))
 	}
 	if m.Protocol != 0 {
-		add("-p", m.Protocol.String())
+		add("-p", m.Protocol.spec())
 	}
 	if !anyPort(m.SourcePorts) {
 		add("--sport", portSpec(m.SourcePorts))

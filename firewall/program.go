@@ -36,6 +36,7 @@ type Family struct {
 	From   []Rule // where packets come from: existing connections and containers are done with
 	To     []Rule // where they go to: all that is not addressed to a container is done with
 	In     []Rule // who may reach containers
+	Quiet  bool   // connections over a limit are not logged
 }
 
 // Program is the whole of what molo loads into the kernel, as data.

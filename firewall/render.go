@@ -60,7 +60,7 @@ func (l layout) rules(f Family) resource.Rules {
 		l.render(f, in, f.In, ""),
 	}
 	if l.refuses && slices.ContainsFunc(f.In, func(r Rule) bool { return r.Verdict == Limit }) {
-		chains = append(chains, l.limited())
+		chains = append(chains, l.limited(f.Quiet))
 	}
 	digest := seal(chains)
 	return resource.Rules{Family: f.Family, Table: l.table, Hook: l.hook, Chains: chains, Digest: digest}
@@ -136,10 +136,12 @@ func (l layout) limitTails(f Family) []string {
 }
 
 // limited is the chain for connections over the limit.
-func (l layout) limited() resource.Chain {
+func (l layout) limited(quiet bool) resource.Chain {
 	why := "ufw: limit: 6 connections in 30 s"
-	return resource.Chain{Name: l.chain + "-LIMIT", Rules: []resource.Rule{
-		{Spec: `-m limit --limit 3/min -j LOG --log-prefix "[UFW MOLO LIMIT BLOCK] "`, Why: why},
-		{Spec: "-j REJECT", Why: why},
-	}}
+	chain := resource.Chain{Name: l.chain + "-LIMIT"}
+	if !quiet {
+		chain.Rules = append(chain.Rules, resource.Rule{Spec: `-m limit --limit 3/min -j LOG --log-prefix "[UFW MOLO LIMIT BLOCK] "`, Why: why})
+	}
+	chain.Rules = append(chain.Rules, resource.Rule{Spec: "-j REJECT", Why: why})
+	return chain
 }

@@ -21,9 +21,9 @@ type line struct {
 // parseRules reads user.rules or user6.rules. What counts is the tuple lines: UFW
 // makes the rules below each of them out of it.
 func parseRules(path, text string, v6 bool) ([]UFWRule, []Finding, error) {
-	section, err := ruleSection(text)
+	section, err := ruleSection(path, text)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading %s: %w", path, err)
+		return nil, nil, err
 	}
 	var rules []UFWRule
 	var findings []Finding
@@ -57,7 +57,7 @@ func parseRules(path, text string, v6 bool) ([]UFWRule, []Finding, error) {
 
 // ruleSection returns the lines between the marks. Each has to be there once: UFW
 // writes the file in place, so a reader may see the first half of it.
-func ruleSection(text string) ([]line, error) {
+func ruleSection(path, text string) ([]line, error) {
 	var section []line
 	begin, end := 0, 0 // line numbers
 	number := 0
@@ -70,15 +70,15 @@ func ruleSection(text string) ([]line, error) {
 		case text == rulesEnd && begin > 0 && end == 0:
 			end = number
 		case text == rulesBegin || text == rulesEnd:
-			return nil, fmt.Errorf("line %d: %q is not where it belongs", number, text)
+			return nil, fmt.Errorf("reading %s: %q is not where it belongs", at(path, number), text)
 		case begin > 0 && end == 0:
 			section = append(section, line{number, text})
 		case strings.HasPrefix(text, tupleMark):
-			return nil, fmt.Errorf("line %d: a rule outside the rules", number)
+			return nil, fmt.Errorf("reading %s: a rule outside the list of rules", at(path, number))
 		}
 	}
 	if begin == 0 || end == 0 {
-		return nil, fmt.Errorf("no complete list of rules between %q and %q", rulesBegin, rulesEnd)
+		return nil, fmt.Errorf("reading %s: no complete list of rules from %q to %q", path, rulesBegin, rulesEnd)
 	}
 	return section, nil
 }

@@ -48,8 +48,8 @@ func unreadable(name string, err error) Finding {
 
 // lint checks parsed files against every rule.
 func lint(files map[string][]directive) []Finding {
-	in := includer{files: files, names: slices.Sorted(maps.Keys(files))}
-	tree := in.expand(files["http.conf"], 0)
+	in := includer{files: files, names: slices.Sorted(maps.Keys(files)), expanded: map[string][]directive{}}
+	tree := in.expand(files["http.conf"])
 	findings := in.findings
 	for _, rule := range []func([]directive) []Finding{
 		headerSets, headerAlways, taintedValues, proxyTargets, forbidden,
@@ -71,38 +71,33 @@ func (d directive) finding(rule, format string, args ...any) Finding {
 // includer puts included files in the place of their include.
 type includer struct {
 	files    map[string][]directive
-	names    []string // of the files, sorted
+	names    []string               // of the files, sorted
+	expanded map[string][]directive // nil while the file is being expanded
 	findings []Finding
 }
 
-// expand returns the directives with all includes resolved. An include that
-// leaves the tree is found: what it brings in, nobody has checked.
-func (in *includer) expand(tree []directive, depth int) []directive {
-	var out []directive
+// expand returns the directives with all includes resolved.
+func (in *includer) expand(tree []directive) []directive {
+	out := make([]directive, 0, len(tree))
 	for _, d := range tree {
-		switch {
-		case d.name != "include":
-			if d.block != nil {
-				d.block = in.expand(d.block, depth)
-			}
-			out = append(out, d)
-		case depth == maxDepth:
-			in.findings = append(in.findings, d.finding("include", "files include each other"))
-		default:
-			out = append(out, in.included(d, depth)...)
+		if d.name == "include" {
+			out = append(out, in.included(d)...)
+			continue
 		}
+		if d.block != nil {
+			d.block = in.expand(d.block)
+		}
+		out = append(out, d)
 	}
 	return out
 }
 
-// included returns the directives of the files an include names.
-func (in *includer) included(d directive, depth int) []directive {
-	pattern, inside := "", false
-	if len(d.args) == 1 {
-		pattern, inside = strings.CutPrefix(d.args[0], Current+"/")
-	}
+// included returns the directives of the files an include names. An include that
+// leaves the tree is found: what it brings in, nobody has checked.
+func (in *includer) included(d directive) []directive {
+	pattern, inside := strings.CutPrefix(strings.Join(d.args, " "), Current+"/")
 	if !inside {
-		in.findings = append(in.findings, d.finding("include", "%s is outside %s", strings.Join(d.args, " "), Current))
+		in.findings = append(in.findings, d.finding("include", "%s is outside %s", pattern, Current))
 		return nil
 	}
 	matches := in.match(pattern)
@@ -111,9 +106,23 @@ func (in *includer) included(d directive, depth int) []directive {
 	}
 	var out []directive
 	for _, name := range matches {
-		out = append(out, in.expand(in.files[name], depth+1)...)
+		out = append(out, in.file(d, name)...)
 	}
 	return out
+}
+
+// file returns the directives of one file, for the include that asks for it.
+func (in *includer) file(d directive, name string) []directive {
+	tree, known := in.expanded[name]
+	switch {
+	case !known:
+		in.expanded[name] = nil
+		tree = in.expand(in.files[name])
+		in.expanded[name] = tree
+	case tree == nil:
+		in.findings = append(in.findings, d.finding("include", "%s ends up including itself", name))
+	}
+	return tree
 }
 
 // match returns the files that a pattern of glob(7) names.

@@ -31,12 +31,12 @@ func headerSet(name string, block []directive, around []string) []Finding {
 			if own == nil {
 				first = d
 			}
-			own = append(own, strings.ToLower(d.args[0]))
+			own = append(own, d.args[0])
 		}
 	}
 	var out []Finding
 	for _, header := range around {
-		if own != nil && !slices.Contains(own, header) {
+		if own != nil && !slices.ContainsFunc(own, func(name string) bool { return strings.EqualFold(name, header) }) {
 			out = append(out, first.finding("header-set", "%s here drops %s, which is set around this block", name, header))
 		}
 	}
@@ -63,9 +63,26 @@ func headerAlways(tree []directive) []Finding {
 // variable finds the names of variables in a word.
 var variable = regexp.MustCompile(`\$\{?([A-Za-z0-9_]+)`)
 
-// tainted matches variables that hold what the client sent, decoded: line ends
-// in $uri split a response in two, $http_host names any host.
-var tainted = regexp.MustCompile(`^(uri|document_uri|http_host|arg_.*|args|query_string|[0-9]+)$`)
+// capture matches what a group of a regular expression is called by number.
+var capture = regexp.MustCompile(`^[0-9]`)
+
+// tainted matches variables that hold what the client sent: the decoded path in
+// $uri may have line ends that split a response in two, $http_host names any host.
+var tainted = regexp.MustCompile(`^(uri|document_uri|http_host|arg_.*|args|query_string)$`)
+
+// variables returns the names of the variables in a directive's arguments.
+func variables(d directive) []string {
+	var out []string
+	for _, arg := range d.args {
+		if !strings.Contains(arg, "$") {
+			continue
+		}
+		for _, m := range variable.FindAllStringSubmatch(arg, -1) {
+			out = append(out, m[1])
+		}
+	}
+	return out
+}
 
 // taintedValues finds client input in what goes to the client or to an
 // application, and numbered captures anywhere: which they are depends on the
@@ -74,12 +91,9 @@ func taintedValues(tree []directive) []Finding {
 	sinks := []string{"return", "add_header", "proxy_pass", "proxy_set_header", "proxy_redirect"}
 	var out []Finding
 	walk(tree, func(d directive) {
-		for _, arg := range d.args {
-			for _, m := range variable.FindAllStringSubmatch(arg, -1) {
-				capture := m[1][0] >= '0' && m[1][0] <= '9'
-				if capture || slices.Contains(sinks, d.name) && tainted.MatchString(m[1]) {
-					out = append(out, d.finding("tainted-value", "%s uses %s, which the client chooses", d.name, m[0]))
-				}
+		for _, name := range variables(d) {
+			if capture.MatchString(name) || slices.Contains(sinks, d.name) && tainted.MatchString(name) {
+				out = append(out, d.finding("tainted-value", "%s uses $%s, which the client chooses", d.name, name))
 			}
 		}
 	})

@@ -170,6 +170,9 @@ func TestDroppingTheBlockGivesBackWhatWasThere(t *testing.T) {
 	if err := errors.Join(err, report.Failed()); err != nil {
 		t.Fatal(err)
 	}
+	if log := h.Log(); !strings.Contains(log, "write") || strings.Count(log, "restart docker.service") != 1 {
+		t.Errorf("dockerd was restarted under its containers, or nothing was done:\n%s", log)
+	}
 	want := "key:/etc/docker/daemon.json#log-driver = \"syslog\"\n"
 	if diff := cmp.Diff(want, h.String()); diff != "" {
 		t.Errorf("daemon.json (-want +got):\n%s", diff)

@@ -86,9 +86,11 @@ func Diff(parts []Part, have Have, memory Memory) Plan {
 			step.Undo = inverse(pending.Changes)
 		}
 		step.Activate = activations(part, step.Changes, pending.Activate)
+		said := part.Attached
 		if step.Empty() {
-			step.Part.Notes = append(slices.Clip(part.Notes), part.Residual...)
+			said = part.Residual
 		}
+		step.Part.Notes = slices.Concat(part.Notes, said)
 		plan = append(plan, step)
 	}
 	return plan

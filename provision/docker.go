@@ -34,7 +34,9 @@ func (s setting) id() resource.ID { return resource.KeyID(DaemonJSON, s.path...)
 func dockerPart(p *policy.Docker, d facts.Docker) (Part, error) {
 	part := Part{Name: PartDocker, Fallback: []Probe{DockerRuns{Running: survivors(d)}}}
 	if p == nil {
-		part.Activate = activateDocker(nil, d, nil)
+		if part.Activate = activateDocker(nil, d, nil); d.Running && part.Activate == nil {
+			part.Attached = []Note{{Text: "dockerd keeps its settings until it restarts: a restart now would stop its containers"}}
+		}
 		return part, nil
 	}
 	settings, notes := dockerSettings(p, d)
@@ -140,6 +142,8 @@ func usernsSetting(p *policy.Docker, d facts.Docker) ([]setting, Note) {
 		return want(""), Note{}
 	case value == "auto" && current != "":
 		return want(current), Note{}
+	case value == "auto" && d.Blind:
+		return nil, Note{"userns-remap can't be decided on: it depends on what containers there are", from.String()}
 	case value == "auto" && inUse:
 		text := fmt.Sprintf("userns-remap stays off: %s would vanish from Docker's view", inventory(d))
 		return nil, Note{text, from.String()}

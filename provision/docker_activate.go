@@ -16,7 +16,7 @@ func activateDocker(p *policy.Docker, d facts.Docker, settings []setting) []Acti
 	if d.Failed {
 		return []Activation{restartDocker(p, d)}
 	}
-	if !d.Running {
+	if !d.Running || p == nil && len(runningIDs(d)) > 0 {
 		return nil
 	}
 	var keys []resource.ID
@@ -47,6 +47,8 @@ func restartDocker(p *policy.Docker, d facts.Docker) Activation {
 	running := runningIDs(d)
 	a := Activation{Unit: DockerUnit, Verb: Restart}
 	switch {
+	case d.Blind, !d.Running:
+		a.Consequence = "how many containers run is not known"
 	case len(running) == 0:
 		a.Consequence = "no container is running"
 	case wantsLiveRestore(p, d):
@@ -108,14 +110,14 @@ func wantedEffective(p *policy.Docker, d facts.Docker) facts.Effective {
 }
 
 // expected is what dockerd must run with after a restart. With containers running
-// under live-restore it keeps docker0 as it was: "there are running containers,
+// under live-restore (and they may, while dockerd is down) it keeps docker0 as it was: "there are running containers,
 // updated network configuration will not take affect" (moby#43562).
 func expected(p *policy.Docker, d facts.Docker) facts.Effective {
 	if p == nil {
 		return facts.Effective{}
 	}
 	e := wantedEffective(p, d)
-	if len(runningIDs(d)) > 0 && wantsLiveRestore(p, d) {
+	if (len(runningIDs(d)) > 0 || !d.Running) && wantsLiveRestore(p, d) {
 		e.ICC, e.PublishAddress = nil, ""
 	}
 	return e

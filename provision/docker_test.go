@@ -244,7 +244,7 @@ func TestDockerIsReloadedOrRestartedOnlyAsMuchAsNeeded(t *testing.T) {
 		{
 			"an engine that failed is tried again with a changed file",
 			with(stock(28), func(d *facts.Docker) { d.Running, d.Failed = false, true }), nil,
-			func(s map[resource.ID]resource.Resource) { clear(s) }, []string{"restart: no container is running"},
+			func(s map[resource.ID]resource.Resource) { clear(s) }, []string{"restart: how many containers run is not known"},
 		},
 		{
 			"a file that dockerd has not read yet is brought into force",

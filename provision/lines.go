@@ -170,8 +170,15 @@ func treeLines(c Change) []Line {
 func rulesLines(c Change) []Line {
 	have, _ := c.Have.(resource.Rules)
 	want, _ := c.Want.(resource.Rules)
+	if have.Digest == "" && len(have.Chains) > 0 && c.Want != nil {
+		return []Line{{"~", "loaded anew: nothing is known of the rules that are there", ""}}
+	}
 	why := map[string]string{}
 	var lines []Line
+	for _, rule := range have.Drift {
+		sign := map[string]string{"+": "-", "-": "+"}[rule[:1]]
+		lines = append(lines, Line{sign, "changed by hand: " + rule[1:], rule[1:]})
+	}
 	for _, l := range textLines(ruleText(have, why), ruleText(want, why)) {
 		if l.Sign == " " {
 			continue
@@ -190,7 +197,8 @@ func ruleText(r resource.Rules, why map[string]string) string {
 	var text strings.Builder
 	for _, chain := range r.Chains {
 		for _, rule := range chain.Rules {
-			line := "-A " + chain.Name + " " + rule.Spec
+			// The digest that a rule carries changes with every other rule.
+			line := "-A " + chain.Name + " " + strings.ReplaceAll(rule.Spec, r.Digest, "")
 			if why[line] = rule.Why; rule.Why == "" {
 				why[line] = line // printed by the kernel: nobody knows what for
 			}

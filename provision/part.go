@@ -34,6 +34,7 @@ type Part struct {
 	Fallback []Probe      // what must hold again after a failed change was put back
 	Blocked  string       // why nothing can be done, if so
 	Notes    []Note
+	Attached []Note // notes that only hold where something changes
 	Residual []Note // notes that only hold once nothing is left to change
 }
 

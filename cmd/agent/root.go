@@ -42,7 +42,6 @@ func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use: "molo", Short: "Lock down a Docker host, prove it, keep it so", Long: long,
 		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)

@@ -105,7 +105,7 @@ func (s *stage) converge(ctx context.Context) error {
 
 func (s *stage) allow(ctx context.Context) error {
 	s.say("A published port obeys UFW like any other port:")
-	for _, line := range []string{"ufw allow 8080/tcp", "molo apply"} {
+	for _, line := range []string{"ufw allow 8080/tcp", "ufw allow 80/tcp", "molo apply"} {
 		if err := s.shell(ctx, line); err != nil {
 			return err
 		}
@@ -114,10 +114,7 @@ func (s *stage) allow(ctx context.Context) error {
 }
 
 func (s *stage) proxy(ctx context.Context) error {
-	s.say("nginx serves the other container, with its headers, to whom UFW lets in:")
-	if err := s.shell(ctx, "ufw allow 80/tcp"); err != nil {
-		return err
-	}
+	s.say("nginx serves the other container, and adds the headers that its answers lack:")
 	answer, err := s.get(ctx, "80", "app.example.no")
 	if err != nil {
 		return err

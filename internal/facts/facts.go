@@ -42,6 +42,7 @@ type OS struct {
 type Docker struct {
 	Installed bool `json:"installed"` // there is a dockerd
 	Running   bool `json:"running"`   // its API answers
+	Blind     bool `json:"blind"`     // its API could not be asked: nothing is known of containers and networks
 	Failed    bool `json:"failed"`    // systemd tried to run docker.service and gave up, or is about to
 	// Enabled says that there is a docker.service that molo may start or restart.
 	Enabled   bool      `json:"enabled"`

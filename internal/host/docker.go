@@ -36,7 +36,7 @@ const (
 func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts) {
 	d := &f.Docker
 	unread := func(what string, err error) {
-		f.Unknown = append(f.Unknown, facts.Unread{What: what, Part: provision.PartDocker, Why: err.Error()})
+		f.Unknown = append(f.Unknown, unreadable(what, provision.PartDocker, err))
 	}
 	config, err := h.readOptional(provision.DaemonJSON)
 	if err != nil {
@@ -48,7 +48,7 @@ func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts) {
 	if !d.Installed || h.offline() {
 		return
 	}
-	unit, err := h.unit(ctx, provision.DockerUnit)
+	unit, err := h.settled(ctx, provision.DockerUnit)
 	if err != nil {
 		unread(provision.DockerUnit, err)
 		return
@@ -57,10 +57,12 @@ func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts) {
 	if d.Running = unit.Active == "active" || unit.Active == "reloading"; d.Running {
 		d.Flags = processFlags(unit.MainPID)
 		d.ConfigNewer = h.newer(provision.DaemonJSON, unit.Started)
-		if err := h.engineFacts(ctx, d); err != nil {
-			unread("the Docker Engine API", err)
+		err := h.engineFacts(ctx, d)
+		if err == nil {
+			return
 		}
-		return
+		d.Blind = true
+		unread("the Docker Engine API", err)
 	}
 	if out, err := h.exec(ctx, nil, h.dockerd(), "--version"); err == nil {
 		d.Version, d.Major = versionOf(string(out))

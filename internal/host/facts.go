@@ -94,7 +94,7 @@ func (h *Host) ufwFacts(f *facts.Facts) {
 	} {
 		text, err := h.readOptional(path)
 		if err != nil {
-			f.Unknown = append(f.Unknown, facts.Unread{What: path, Part: provision.PartFirewall, Why: err.Error()})
+			f.Unknown = append(f.Unknown, unreadable(path, provision.PartFirewall, err))
 		}
 		*into = text
 	}
@@ -111,7 +111,7 @@ const defaultSite = "/etc/nginx/sites-enabled/default"
 func (h *Host) nginxFacts(ctx context.Context, f *facts.Facts) {
 	n := &f.Nginx
 	unread := func(what string, err error) {
-		f.Unknown = append(f.Unknown, facts.Unread{What: what, Part: provision.PartNginx, Why: err.Error()})
+		f.Unknown = append(f.Unknown, unreadable(what, provision.PartNginx, err))
 	}
 	_, err := os.Stat(h.path("/usr/sbin/nginx"))
 	if n.Installed = err == nil; !n.Installed {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/coreos/go-iptables/iptables"
@@ -64,8 +65,8 @@ func (r *reader) readRules(ctx context.Context, id resource.ID) (resource.Resour
 	return r.host.recall(family, name, tables[name])
 }
 
-// recall tells what was committed last, as long as the kernel prints what it
-// printed then; else the printed rules, without a digest.
+// recall tells what was committed last, and what somebody changed in it since: the
+// kernel prints it differently now. Without memory it tells what is printed.
 func (h *Host) recall(family resource.Family, name string, t table) (resource.Resource, error) {
 	hook := t.hook()
 	if len(t.own()) == 0 {
@@ -75,14 +76,35 @@ func (h *Host) recall(family resource.Family, name string, t table) (resource.Re
 	if err != nil {
 		return nil, err
 	}
-	if memory.Printed != "" && memory.Printed == t.printed() {
-		rules := memory.Rules
-		if !t.hooked(rules.Hook) {
-			rules.Hook = hook
-		}
-		return rules, nil
+	if memory.Printed == "" {
+		return resource.Rules{Family: family, Table: name, Hook: hook, Chains: t.own()}, nil
 	}
-	return resource.Rules{Family: family, Table: name, Hook: hook, Chains: t.own()}, nil
+	rules := memory.Rules
+	rules.Drift = drift(memory.Printed, t.printed())
+	if !t.hooked(rules.Hook) {
+		rules.Hook = hook
+	}
+	return rules, nil
+}
+
+// drift lists the lines that came and went.
+func drift(was, is string) []string {
+	old, now := strings.Split(was, "\n"), strings.Split(is, "\n")
+	var lines []string
+	for _, line := range now {
+		if !slices.Contains(old, line) {
+			lines = append(lines, "+"+line)
+		}
+	}
+	for _, line := range old {
+		if !slices.Contains(now, line) {
+			lines = append(lines, "-"+line)
+		}
+	}
+	if len(lines) == 0 && was != is {
+		lines = []string{"+the order of the rules"}
+	}
+	return lines
 }
 
 // writeRules commits the changes of a family in one iptables-restore: the guard

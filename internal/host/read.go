@@ -57,13 +57,24 @@ func partOf(kind string) string {
 func (r *reader) blind(id resource.ID, err error) {
 	r.have.Blind[id] = true
 	what, _, _ := strings.Cut(id.Where(), "#")
-	unread := facts.Unread{What: what, Part: partOf(id.Kind()), Why: err.Error()}
+	if family, _ := splitRules(id); id.Kind() == "rules" {
+		what = "the " + string(family) + "tables rules"
+	}
+	unread := unreadable(what, partOf(id.Kind()), err)
 	for _, u := range r.have.Unread {
 		if u == unread {
 			return
 		}
 	}
 	r.have.Unread = append(r.have.Unread, unread)
+}
+
+// unreadable says what could not be read and why, briefly where it is plain.
+func unreadable(what, part string, err error) facts.Unread {
+	if errors.Is(err, fs.ErrPermission) {
+		err = fs.ErrPermission
+	}
+	return facts.Unread{What: what, Part: part, Why: err.Error()}
 }
 
 func (r *reader) read(ctx context.Context, id resource.ID) (resource.Resource, error) {

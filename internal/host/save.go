@@ -82,13 +82,16 @@ func (t table) hooked(h resource.Hook) bool {
 	return h.Parent == "" || t.precedesDocker(h.Parent, h.From)
 }
 
-// precedesDocker reports whether a jump comes before every rule of Docker's own. It
-// need not be the first one: other programs, such as VPNs, keep theirs on top.
+// precedesDocker reports whether a jump comes before every rule of Docker's own that
+// accepts. It need not be the first one: VPNs keep theirs on top, and Docker 26 puts
+// its isolation chains there when it restarts, which only drop.
 func (t table) precedesDocker(parent, to string) bool {
 	for _, rule := range t.rules[parent] {
 		switch {
 		case rule == jump(parent, to):
 			return true
+		case strings.HasPrefix(rule, jump(parent, "DOCKER-ISOLATION")):
+			continue
 		case strings.Contains(rule, "DOCKER"), strings.Contains(rule, " docker0 "), strings.Contains(rule, " br-"):
 			return false
 		}

@@ -38,6 +38,24 @@ func (h *Host) unit(ctx context.Context, name string) (unitState, error) {
 	return stateOf(properties), nil
 }
 
+// settled asks systemd about a unit until it is neither coming up nor going down,
+// or for so long that it counts as hanging.
+func (h *Host) settled(ctx context.Context, name string) (unitState, error) {
+	var state unitState
+	var unknown error
+	err := poll(ctx, dockerUp, func(ctx context.Context) error {
+		state, unknown = h.unit(ctx, name)
+		if unknown == nil && (state.Active == "activating" || state.Active == "deactivating") {
+			return fmt.Errorf("%s is %s", name, state.Active)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errDeadline) {
+		return state, err
+	}
+	return state, unknown
+}
+
 func stateOf(properties map[string]any) unitState {
 	var s unitState
 	s.Active, _ = properties["ActiveState"].(string)
@@ -141,12 +159,13 @@ func (h *Host) journal(ctx context.Context, unit string, since time.Time) string
 // errSilent says that a unit has not complained yet.
 var errSilent = errors.New("it has said nothing")
 
-// complaints leaves out what dockerd marks as information.
+// complaints leaves out what dockerd logs whenever it starts.
 func complaints(log string) []string {
 	var all []string
 	for line := range strings.Lines(log) {
 		line = strings.TrimSpace(line)
-		if line != "" && !strings.Contains(line, "level=info") && !strings.Contains(line, "level=debug") {
+		chatter := strings.Contains(line, "level=debug") || strings.Contains(line, "level=info") || strings.Contains(line, "level=warning")
+		if line != "" && !chatter {
 			all = append(all, line)
 		}
 	}
@@ -166,19 +185,26 @@ func quoted(head, text string) string {
 var errDeadline = errors.New("gave up waiting")
 
 // poll asks until ask returns nil, and at the deadline returns its last error.
-func poll(ctx context.Context, timeout time.Duration, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func poll(parent context.Context, timeout time.Duration, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(parent, timeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var last error
 	for {
 		err := ask(ctx)
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err // an answer that the deadline cut off says nothing
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w after %s: %w", errDeadline, timeout, err)
+			if parent.Err() != nil {
+				return parent.Err()
+			}
+			return fmt.Errorf("%w after %s: %w", errDeadline, timeout, last)
 		case <-tick.C:
 		}
 	}

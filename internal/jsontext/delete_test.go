@@ -104,7 +104,8 @@ func TestEqualComparesWhatDockerdReads(t *testing.T) {
 		{"null is not nothing", `{"a":null}`, `{}`, false},
 		{"the spelling of a number counts", `1000`, `1e3`, false},
 		{"every digit counts", `12345678901234567890`, `12345678901234567891`, false},
-		{"no JSON equals nothing", `x`, `x`, false},
+		{"what is no JSON equals nothing", `x`, `x`, false},
+		{"nor do two values equal one", `1 2`, `1`, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

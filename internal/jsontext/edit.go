@@ -148,15 +148,14 @@ func (d *Document) Prune(keep int, path ...string) bool {
 // escapes and blanks do not count. Numbers are compared as written, because Go reads
 // 1000 into an integer and refuses 1e3 and 1000.0.
 func Equal(a, b json.RawMessage) bool {
-	x, errX := decode(a)
-	y, errY := decode(b)
-	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
+	x, validX := decode(a)
+	y, validY := decode(b)
+	return validX && validY && reflect.DeepEqual(x, y)
 }
 
-func decode(raw json.RawMessage) (any, error) {
+func decode(raw json.RawMessage) (v any, valid bool) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
-	var v any
-	err := decoder.Decode(&v)
-	return v, err
+	valid = json.Valid(raw) && decoder.Decode(&v) == nil
+	return v, valid
 }

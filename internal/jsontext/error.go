@@ -31,8 +31,9 @@ func position(text string, offset int) (line, column int) {
 	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[start:])
 }
 
-// checkEncoding reports what keeps text from being plain UTF-8. Docker accepts a
-// byte order mark since 23.0; 20.10 does not start with it.
+// checkEncoding reports what keeps text from being plain UTF-8. A byte order mark is
+// refused because RFC 8259 section 8.1 forbids to write one and because it keeps
+// Docker 20.10 from starting; Docker 26 ignores it.
 func checkEncoding(text string) error {
 	if strings.HasPrefix(text, "\ufeff") {
 		return newError(text, 0, "the file begins with a byte order mark, and Docker 20.10 would not start: save it as UTF-8 without one")

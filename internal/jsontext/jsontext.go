@@ -81,13 +81,9 @@ func (d *Document) Empty() bool { return len(d.root.members) == 0 }
 // so "log-opts" finds "log\u002dopts", and they are compared exactly: dockerd takes
 // "ICC" for another key than "icc". An empty path is the whole object.
 func (d *Document) Get(path ...string) (json.RawMessage, bool) {
-	v := value{object: d.root}
-	for _, name := range path {
-		m := v.member(name)
-		if m == nil {
-			return nil, false
-		}
-		v = m.value
+	v, depth := d.walk(path)
+	if depth < len(path) {
+		return nil, false
 	}
 	return json.RawMessage(v.String()), true
 }
@@ -96,13 +92,19 @@ func (d *Document) Get(path ...string) (json.RawMessage, bool) {
 // member itself is, 1 for "log-opts", "max-size" when there is a log-opts without
 // max-size. It is what Prune has to know to undo a Set.
 func (d *Document) Depth(path ...string) int {
-	v := value{object: d.root}
+	_, depth := d.walk(path)
+	return depth
+}
+
+// walk returns the value at the last element of path that is there, and how many are.
+func (d *Document) walk(path []string) (v value, depth int) {
+	v.object = d.root
 	for depth, name := range path {
 		m := v.member(name)
 		if m == nil {
-			return depth
+			return v, depth
 		}
 		v = m.value
 	}
-	return len(path)
+	return v, len(path)
 }

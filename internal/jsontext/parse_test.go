@@ -67,6 +67,7 @@ func TestParseExplainsSlipsInKeysAndValues(t *testing.T) {
 		{"a long bare word", `{"a": ` + strings.Repeat("é", 50) + `}`, `line 1, column 7: "` + strings.Repeat("é", 40) + `…" is not a JSON value: write true, false, null or a number, and text in straight double quotes`},
 		{"a wrong escape", `{"a": "C:\data"}`, `line 1, column 10: this is no JSON escape: a backslash itself is written \\`},
 		{"a short escape", `{"a": "\u12"}`, `line 1, column 8: this is no JSON escape: a backslash itself is written \\`},
+		{"an escape with a wrong digit", `{"a": "\u12g4"}`, "line 1, column 8: this is no JSON escape: a backslash itself is written \\\\"},
 		{"a tab in a text", "{\"a\": \"b\tc\"}", `line 1, column 9: a control character inside a text: write it as \u0009`},
 		{"a quote missing on its line", "{\"a\": \"b,\n\"c\": 1}", `line 1, column 7: this text has no closing quote on its line: add it, or write line breaks as \n`},
 		{"a quote missing in the file", `{"a": "b}`, "line 1, column 7: this text has no closing quote: add it"},

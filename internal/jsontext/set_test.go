@@ -28,6 +28,7 @@ func TestSetOpensUpAnEmptyObject(t *testing.T) {
 		{"an empty file becomes an object", "", "icc", "false", "{\n  \"icc\": false\n}\n"},
 		{"a file of blanks keeps them at its end", "\r\n\r\n", "icc", "false", "{\r\n  \"icc\": false\r\n}\r\n\r\n"},
 		{"an empty object opens up", "{}", "icc", "false", "{\n  \"icc\": false\n}"},
+		{"with the line ends inside it", "{\r\n}", "icc", "false", "{\r\n\r\n  \"icc\": false\r\n}"},
 		{"with the file's line ends", "{}\r\n", "a.b", "1", "{\r\n  \"a\": {\r\n    \"b\": 1\r\n  }\r\n}\r\n"},
 		{"the blanks of an empty object stay", "{ }\n", "icc", "false", "{ \n  \"icc\": false\n}\n"},
 	})
@@ -37,6 +38,7 @@ func TestSetKeepsALineALine(t *testing.T) {
 	files := ownersFiles()
 	runSetCases(t, []setCase{
 		{"one line stays one line", files["one line"], "log-opts.max-size", `"10m"`, `{"debug":true,"log-opts":{"max-size":"10m"}}`},
+		{"a dense line stays dense", files["one line"], "dns", `["192.0.2.1","192.0.2.2"]`, `{"debug":true,"dns":["192.0.2.1","192.0.2.2"]}`},
 		{"an airy line stays airy", files["one line, airy"], "dns", `["192.0.2.1","192.0.2.2"]`, `{ "debug": true, "log-opts": { }, "dns": ["192.0.2.1", "192.0.2.2"] }` + "\n"},
 		{"an empty object in a line keeps its blanks", files["one line, airy"], "log-opts.max-size", `"10m"`, `{ "debug": true, "log-opts": { "max-size": "10m" } }` + "\n"},
 		{"blanks before colons and commas are kept up", files["one line, blanks before colon"], "a.b", `1`, `{"debug" : true , "dns" : ["192.0.2.53"] , "a" : {"b" : 1}}`},
@@ -49,6 +51,7 @@ func TestSetFollowsIndentation(t *testing.T) {
 	files := ownersFiles()
 	runSetCases(t, []setCase{
 		{"tabs are followed", files["tabs"], "log-opts.max-file", `"3"`, "{\n\t\"log-driver\": \"json-file\",\n\t\"log-opts\": {\n\t\t\"max-size\": \"10m\",\n\t\t\"max-file\": \"3\"\n\t}\n}\n"},
+		{"a list of objects takes lines", "{\n \"a\": 1\n}", "b", `[1,{"c":2}]`, "{\n \"a\": 1,\n \"b\": [\n  1,\n  {\n   \"c\": 2\n  }\n ]\n}"},
 		{"three spaces and CRLF are followed", files["CRLF"], "a.b", `[[1,2],{}]`, strings.ReplaceAll(`{
    "icc": false,
    "log-opts": {
@@ -125,6 +128,7 @@ func TestSetFollowsOddLayoutsWithinReason(t *testing.T) {
         }
 }`},
 		{"a file that begins further right", files["not from column one"], "a.b", "1", "  {\n    \"icc\": false,\n    \"a\": {\n      \"b\": 1\n    }\n  }  "},
+		{"line ends are those of the next lines", "{\"a\": 1,\r\n \"b\": 2}", "c.d", "3", "{\"a\": 1,\r\n \"b\": 2,\r\n \"c\": {\r\n  \"d\": 3\r\n }}"},
 		{"keys are quoted, and no further than needed", "{}", `a<"é`, "1", "{\n  \"a<\\\"é\": 1\n}"},
 		{"values keep their spelling", `{"a": 1}`, "b", ` {"n":12345678901234567890 ,"e":1E3,"s":"\u003c<\/"} `, `{"a": 1, "b": {"n": 12345678901234567890, "e": 1E3, "s": "\u003c<\/"}}`},
 	})

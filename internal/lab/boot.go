@@ -60,7 +60,7 @@ func (hm home) create(ctx context.Context, o Options) (*Host, error) {
 	if !validName(o.Name) {
 		return nil, fmt.Errorf("host name %q is not short, lower case and plain", o.Name)
 	}
-	if err := hm.make(); err != nil {
+	if err := hm.sweep(ctx); err != nil {
 		return nil, err
 	}
 	held, err := lock(ctx, hm.path("lock"), os.O_CREATE)
@@ -68,9 +68,6 @@ func (hm home) create(ctx context.Context, o Options) (*Host, error) {
 		return nil, err
 	}
 	defer held.Close()
-	if err := hm.sweep(ctx); err != nil {
-		return nil, err
-	}
 	h := &Host{name: o.Name, dir: hm.path("host", o.Name), log: orDiscard(o.Log), peers: make(map[string]*Peer)}
 	h.state = state{Release: o.Release, Rootfs: hm.rootfs(o.Release), Keep: o.Keep}
 	if err := os.Mkdir(h.dir, 0o700); err != nil {

@@ -85,6 +85,7 @@ func (h home) build(ctx context.Context, release string, log io.Writer) error {
 	if err := os.RemoveAll(temp); err != nil { // of a build that died; we hold the lock
 		return err
 	}
+	fmt.Fprintf(orDiscard(log), "building %s, once: a minute or so\n", dir)
 	if err := bootstrap(ctx, release, temp, log); err != nil {
 		return errors.Join(err, os.RemoveAll(temp))
 	}

@@ -12,5 +12,6 @@
 // whole (all but net) are a copy, which takes what is written and changes nothing; there is no udev, no audit and no
 // module loading.
 //
-// Everything lives in /var/tmp/molo-lab, or in the directory named by MOLO_LAB_HOME. It has to be root.
+// Everything lives in /var/tmp/molo-lab, or in the directory named by MOLO_LAB_HOME. Debian comes from the mirror that
+// apt has on this machine, or from MOLO_LAB_MIRROR where that is not Debian's. The lab needs root.
 package lab

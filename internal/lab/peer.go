@@ -51,15 +51,15 @@ func (h *Host) peer(ctx context.Context, name string) (*Peer, error) {
 	if !validName(name) {
 		return nil, errors.New("a peer's name is short, lower case and plain")
 	}
-	run, err := h.running()
-	if err != nil {
-		return nil, err
-	}
 	unlock, err := h.own(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	run, err := h.running()
+	if err != nil {
+		return nil, err
+	}
 	if p, ok := h.peers[name]; ok {
 		return p, nil
 	}

@@ -32,15 +32,15 @@ func (h *Host) Crash(ctx context.Context) error {
 }
 
 func (h *Host) again(ctx context.Context, doing string, end func(*running) error) error {
+	unlock, err := h.own(ctx)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", doing, h.name, err)
+	}
+	defer unlock()
 	run, err := h.running()
 	if err != nil {
 		return err
 	}
-	unlock, err := h.own(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	if err := h.cycle(ctx, run, end); err != nil {
 		return fmt.Errorf("%s %s: %w", doing, h.name, err)
 	}

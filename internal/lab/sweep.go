@@ -4,185 +4,93 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 )
 
-// Info describes a host for a list.
-type Info struct {
-	Name    string
-	Release string
-	Pid     int  // 0 when it is down
-	Kept    bool // it outlives the process that booted it
-	Owned   bool // a process holds it
-}
-
-// List lists the hosts of this machine, those of other processes too.
-func List() ([]Info, error) {
-	hm := labHome()
-	entries, err := os.ReadDir(hm.path("host"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	var list []Info
-	for _, e := range entries {
-		s, err := readState(hm.path("host", e.Name()))
-		if errors.Is(err, fs.ErrNotExist) { // it is just coming or going
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		info := Info{Name: e.Name(), Release: s.Release, Kept: s.Keep}
-		if s.alive() {
-			info.Pid = s.Pid
-		}
-		held, err := tryLock(hm.path("host", e.Name(), "lock"), 0)
-		if err == nil {
-			held.Close()
-		}
-		info.Owned = errors.Is(err, errLocked)
-		list = append(list, info)
-	}
-	return list, nil
-}
-
-// alive says whether the process that the state names is still there, and is that process.
-func (s state) alive() bool {
-	if s.Pid == 0 {
-		return false
-	}
-	started, err := startTime(s.Pid)
-	return err == nil && started == s.Started
-}
-
-// Open attaches to a host that another process booted. A host that its owner holds can be looked at; one that was kept
-// can also be given peers, rebooted and closed.
-func Open(name string) (*Host, error) {
-	h, err := labHome().open(name, nil)
-	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", name, err)
-	}
-	return h, nil
-}
-
-func (hm home) open(name string, log io.Writer) (*Host, error) {
-	if !validName(name) {
-		return nil, errors.New("no such host")
-	}
-	h := &Host{name: name, dir: hm.path("host", name), log: orDiscard(log), peers: make(map[string]*Peer)}
-	var err error
-	if h.state, err = readState(h.dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("no such host")
-	} else if err != nil {
-		return nil, err
-	}
-	cg, err := hostCgroup(name)
-	if err != nil {
-		return nil, err
-	}
-	commands, err := os.Open(filepath.Join(string(cg), commandGroup))
-	if err != nil {
-		return nil, err
-	}
-	if h.run, err = attach(h.state, commands); err != nil {
-		return nil, err
-	}
-	for _, link := range h.state.Peers {
-		if h.peers[link.Name], err = h.openPeer(link); err != nil {
-			return nil, err
-		}
-	}
-	return h, nil
-}
-
-// own lets one goroutine at a time change the host. Where other processes may do so too, it takes the host's lock and
-// learns what they have changed.
-func (h *Host) own(ctx context.Context) (unlock func(), err error) {
-	h.changing.Lock()
-	if h.lock != nil {
-		return h.changing.Unlock, nil
-	}
-	held, err := h.borrow(ctx)
-	if err != nil {
-		h.changing.Unlock()
-		return nil, err
-	}
-	return func() { held.Close(); h.changing.Unlock() }, nil
-}
-
-func (h *Host) borrow(ctx context.Context) (*os.File, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, cleanupLimit, errLocked)
-	defer cancel()
-	held, err := lock(ctx, h.file("lock"), 0)
-	if err != nil {
-		return nil, err
-	}
-	if h.state, err = readState(h.dir); err != nil {
-		return nil, errors.Join(err, held.Close())
-	}
-	return held, nil
-}
-
 // Sweep removes what hosts left behind whose owner died, and kept hosts that are down. Boot does it too.
-func Sweep(ctx context.Context) error {
-	hm := labHome()
+func Sweep(ctx context.Context) error { return labHome().sweep(ctx) }
+
+func (hm home) sweep(ctx context.Context) error {
 	if err := hm.make(); err != nil {
 		return err
 	}
-	held, err := lock(ctx, hm.path("lock"), os.O_CREATE)
-	if err != nil {
-		return err
+	dead, err := hm.leftovers(ctx)
+	for _, l := range dead {
+		err = errors.Join(err, l.remove(ctx))
 	}
-	defer held.Close()
-	return hm.sweep(ctx)
+	return err
 }
 
-// sweep needs the lab's lock: no host may appear meanwhile.
-func (hm home) sweep(ctx context.Context) error {
-	entries, err := os.ReadDir(hm.path("host"))
+// leftover is a host without an owner. Its lock is ours.
+type leftover struct {
+	dir  string
+	held *os.File
+}
+
+func (l leftover) remove(ctx context.Context) error {
+	defer l.held.Close()
+	ctx, cancel := context.WithTimeout(ctx, cleanupLimit)
+	defer cancel()
+	cg, err := hostCgroup(filepath.Base(l.dir))
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if err := hm.sweepHost(ctx, e.Name()); err != nil {
-			return fmt.Errorf("sweeping up %s: %w", e.Name(), err)
-		}
+	if err := errors.Join(cg.remove(ctx), demolish(l.dir)); err != nil {
+		return fmt.Errorf("sweeping up %s: %w", filepath.Base(l.dir), err)
 	}
 	return nil
 }
 
-func (hm home) sweepHost(ctx context.Context, name string) error {
-	dir := hm.path("host", name)
+// leftovers takes what is dead. No host may appear meanwhile, hence the lab's lock.
+func (hm home) leftovers(ctx context.Context) ([]leftover, error) {
+	all, err := lock(ctx, hm.path("lock"), os.O_CREATE)
+	if err != nil {
+		return nil, err
+	}
+	defer all.Close()
+	entries, err := os.ReadDir(hm.path("host"))
+	if err != nil {
+		return nil, err
+	}
+	var dead []leftover
+	for _, e := range entries {
+		dir := hm.path("host", e.Name())
+		held, err := takeDead(dir)
+		if err != nil {
+			return dead, fmt.Errorf("sweeping up %s: %w", e.Name(), err)
+		}
+		if held != nil {
+			dead = append(dead, leftover{dir, held})
+		}
+	}
+	return dead, nil
+}
+
+// takeDead takes the lock of a host that is dead. It returns none if the host has an owner, or lives on its own.
+func takeDead(dir string) (*os.File, error) {
 	held, err := tryLock(filepath.Join(dir, "lock"), 0)
 	if errors.Is(err, errLocked) {
-		return nil
+		return nil, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) { // the owner is just closing it, or died before it had more than a directory
-		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
-			return err
+		err := os.Remove(dir)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) {
+			return nil, nil
 		}
-		return nil
+		return nil, err
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer held.Close()
 	s, err := readState(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if errors.Is(err, fs.ErrNotExist) { // it died early, or this is the lock of one that has just been closed
+		err = nil
 	}
-	if s.Keep && s.alive() {
-		return nil
+	if err != nil || s.Keep && s.alive() || !exists(held.Name()) {
+		return nil, errors.Join(err, held.Close())
 	}
-	cg, err := hostCgroup(name)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, cleanupLimit)
-	defer cancel()
-	return errors.Join(cg.remove(ctx), demolish(dir))
+	return held, nil
 }

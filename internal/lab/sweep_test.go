@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -44,7 +45,10 @@ func TestCloseLeavesNothing(t *testing.T) {
 func traces(t *testing.T, name string) []string {
 	t.Helper()
 	var found []string
-	for _, pattern := range []string{"/var/tmp/molo-lab/host/" + name, "/sys/fs/cgroup/molo-lab-" + name, "/sys/fs/cgroup/unified/molo-lab-" + name, "/run/netns/*" + name + "*"} {
+	for _, pattern := range []string{
+		cmp.Or(os.Getenv("MOLO_LAB_HOME"), "/var/tmp/molo-lab") + "/host/" + name,
+		"/sys/fs/cgroup/molo-lab-" + name, "/sys/fs/cgroup/unified/molo-lab-" + name, "/run/netns/*" + name + "*",
+	} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -150,7 +154,7 @@ func startOwner(t *testing.T) (owner *exec.Cmd, name string, pid int) {
 
 func TestKeptHost(t *testing.T) {
 	labtest.Need(t)
-	booted, err := lab.Boot(t.Context(), lab.Options{Release: "bookworm", Keep: true})
+	booted, err := lab.Boot(t.Context(), lab.Options{Release: "bookworm", Keep: true, Log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -210,7 +210,7 @@ func (d *decoder) duplicate(what string, first, second hcl.Range) {
 func (d *decoder) missing(a *attribute, path string, header hcl.Range) {
 	d.diags = append(d.diags, invalid(fault{
 		summary: "Missing attribute",
-		why:     fmt.Sprintf("The block %s needs the attribute %s. %s", path, a.name, a.doc),
+		why:     fmt.Sprintf("The block %s needs the attribute %s. %s", path, a.name, unmarked(a.doc)),
 		hint:    fmt.Sprintf("for example %s = %s", a.name, a.example),
 	}, header))
 }

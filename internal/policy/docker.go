@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -80,11 +79,9 @@ func address(s string) (netip.Addr, *fault) {
 }
 
 // remap reads whose subordinate IDs containers get: a word, a user or user:group.
-// User names are those that useradd(8) of Debian makes.
 func remap(s string) (string, *fault) {
 	user, group, both := strings.Cut(s, ":")
-	name := regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
-	if name.MatchString(user) && (!both || name.MatchString(group)) {
+	if account(user) && (!both || account(group)) {
 		return s, nil
 	}
 	words := []string{"auto", "off", "default"}
@@ -93,6 +90,11 @@ func remap(s string) (string, *fault) {
 		why:     fmt.Sprintf("%q is neither %s nor a user or user:group, which have at most 32 lower-case letters, digits, _ and - each.", s, quoted(words)),
 		hint:    didYouMean(s, words, `"auto" is right on a new host`),
 	}
+}
+
+// account reports whether s is a name as useradd(8) and groupadd(8) of Debian take it.
+func account(s string) bool {
+	return s != "" && s[0] != '-' && !digit(rune(s[0])) && word("x"+s, 1+32, "_-")
 }
 
 // logDrivers lists the drivers built into Docker on Linux (20.10 to 29.7), but for none.
@@ -116,7 +118,8 @@ func logDriver(s string) (string, *fault) {
 // would take a number alone for bytes, and -1 for no bound at all.
 func logSize(s string) (string, *fault) {
 	size := strings.ToLower(s)
-	if regexp.MustCompile(`^[1-9][0-9]{0,5}[kmg]$`).MatchString(size) {
+	number := strings.TrimRight(size, "kmg")
+	if digits(number, 6) && number[0] != '0' && len(size) == len(number)+1 {
 		return size, nil
 	}
 	hint := `write a number and a unit, such as "10m"`

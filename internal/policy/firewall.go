@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +29,7 @@ func (d *decoder) firewall(s *section) *Firewall {
 // publishName reads the label of a block publish. It goes into comments of
 // iptables rules, so it is shorter and plainer than they could be.
 func publishName(s string) (string, *fault) {
-	if regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`).MatchString(s) {
+	if word(s, 63, "._-") {
 		return s, nil
 	}
 	return "", &fault{
@@ -68,7 +67,7 @@ func (r PortRange) String() string {
 }
 
 func portRange(n node) (PortRange, []fault) {
-	if n.kind == isNumber {
+	if n.kind != isString {
 		i, faults := whole(n, 1, 65535)
 		return PortRange{uint16(i), uint16(i)}, faults
 	}
@@ -83,15 +82,14 @@ func parsePortRange(s string) (PortRange, *fault) {
 	bad := func(why, hint string) (PortRange, *fault) {
 		return PortRange{}, &fault{summary: "Invalid port range", why: fmt.Sprintf("%q %s.", s, why), hint: hint}
 	}
-	digits := regexp.MustCompile(`^[0-9]{1,5}$`)
 	from, to, both := strings.Cut(s, "-")
-	if !both && digits.MatchString(s) {
+	if !both && digits(s, 5) {
 		return bad("is one port in quotes", "write the number without quotes")
 	}
 	first, err1 := strconv.ParseUint(from, 10, 16)
 	last, err2 := strconv.ParseUint(to, 10, 16)
 	switch {
-	case !both || !digits.MatchString(from) || !digits.MatchString(to):
+	case !both || !digits(from, 5) || !digits(to, 5):
 		return bad("is not a range of ports", `write the first and the last one: "8000-8010"`)
 	case err1 != nil || err2 != nil || first == 0:
 		return bad("goes beyond the ports there are", "ports go from 1 to 65535")

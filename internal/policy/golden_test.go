@@ -1,4 +1,4 @@
-package policy_test
+package policy
 
 import (
 	"bytes"
@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"molo/internal/policy"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files and docs/policy.md")
@@ -36,27 +34,27 @@ func golden(t *testing.T, path string, got []byte) {
 
 // corpus returns the policies of a directory of testdata by the path of their
 // golden file without its extension: a file is a policy, and so is a directory.
-func corpus(t testing.TB, dir string) map[string][]policy.Source {
+func corpus(t testing.TB, dir string) map[string][]Source {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join("testdata", dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	policies := map[string][]policy.Source{}
+	policies := map[string][]Source{}
 	for _, entry := range entries {
 		path := filepath.Join("testdata", dir, entry.Name())
 		switch {
 		case entry.IsDir():
 			policies[path] = sources(t, path)
-		case len(policy.Names([]string{entry.Name()})) == 1:
-			policies[path] = []policy.Source{source(t, path)}
+		case len(Names([]string{entry.Name()})) == 1:
+			policies[path] = []Source{source(t, path)}
 		}
 	}
 	return policies
 }
 
 // sources reads a directory as the command does.
-func sources(t testing.TB, dir string) []policy.Source {
+func sources(t testing.TB, dir string) []Source {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -66,24 +64,24 @@ func sources(t testing.TB, dir string) []policy.Source {
 	for _, entry := range entries {
 		names = append(names, entry.Name())
 	}
-	var all []policy.Source
-	for _, name := range policy.Names(names) {
+	var all []Source
+	for _, name := range Names(names) {
 		all = append(all, source(t, filepath.Join(dir, name)))
 	}
 	return all
 }
 
-func source(t testing.TB, path string) policy.Source {
+func source(t testing.TB, path string) Source {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return policy.Source{Name: filepath.Base(path), Data: data}
+	return Source{Name: filepath.Base(path), Data: data}
 }
 
 // rendered is what a terminal of 100 columns shows, without the trailing blank line.
-func rendered(t testing.TB, diags policy.Diagnostics) []byte {
+func rendered(t testing.TB, diags Diagnostics) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	if err := diags.WriteText(&out, 100, false); err != nil {
@@ -99,7 +97,7 @@ func TestBadPoliciesAreRefusedWithPlaceReasonAndHint(t *testing.T) {
 	}
 	for path, sources := range policies {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			p, diags := policy.Parse(sources)
+			p, diags := Parse(sources)
 			if p != nil || !diags.HasErrors() {
 				t.Fatalf("a bad policy was accepted: %+v", p)
 			}
@@ -109,7 +107,7 @@ func TestBadPoliciesAreRefusedWithPlaceReasonAndHint(t *testing.T) {
 }
 
 func TestDiagnosticsAsJSONHaveTerraformsShape(t *testing.T) {
-	_, diags := policy.Parse([]policy.Source{source(t, "testdata/bad/several_errors.hcl")})
+	_, diags := Parse([]Source{source(t, "testdata/bad/several_errors.hcl")})
 	got, err := json.MarshalIndent(diags, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -125,11 +123,11 @@ func TestDiagnosticsAsJSONHaveTerraformsShape(t *testing.T) {
 func TestGoodPoliciesDecodeToTheirDump(t *testing.T) {
 	for path, sources := range corpus(t, "good") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			p, diags := policy.Parse(sources)
+			p, diags := Parse(sources)
 			if p == nil {
 				t.Fatalf("a good policy was refused:\n%s", rendered(t, diags))
 			}
-			golden(t, path+".dump", dump(t, p, strings.Contains(path, "full.hcl")))
+			golden(t, path+".dump", dump(t, p, strings.Contains(path, "ranges.hcl")))
 			if diags.Len() > 0 {
 				golden(t, path+".txt", rendered(t, diags))
 			}
@@ -138,7 +136,7 @@ func TestGoodPoliciesDecodeToTheirDump(t *testing.T) {
 }
 
 // dump is the policy as JSON, with ranges in short or without any.
-func dump(t testing.TB, p *policy.Policy, ranges bool) []byte {
+func dump(t testing.TB, p *Policy, ranges bool) []byte {
 	t.Helper()
 	raw, err := json.Marshal(p)
 	if err != nil {
@@ -157,10 +155,17 @@ func dump(t testing.TB, p *policy.Policy, ranges bool) []byte {
 	return append(out, '\n')
 }
 
-// shorten writes ranges as "file:line,column-line,column", or leaves them out.
+// shorten writes ranges as "file:line,column-line,column". Without them, it writes
+// values as they are and marks defaults.
 func shorten(tree any, ranges bool) any {
 	switch tree := tree.(type) {
 	case map[string]any:
+		if set, isValue := tree["Set"]; isValue && !ranges {
+			if set == true {
+				return shorten(tree["V"], ranges)
+			}
+			return map[string]any{"default": tree["V"]}
+		}
 		for key, value := range tree {
 			switch {
 			case key != "Range":

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -112,17 +111,17 @@ func permissions(s string) (string, *fault) {
 	bad := func(why, hint string) (string, *fault) {
 		return "", &fault{summary: "Invalid permissions policy", why: why, hint: hint}
 	}
-	item := regexp.MustCompile(`^([a-z][a-z0-9-]*)=(?:\*|self|\((?:\*|self|src|self src)?\))$`)
+	allowlists := []string{"()", "(self)", "(src)", "(self src)", "(*)", "*", "self"}
 	var seen []string
 	for part := range strings.SplitSeq(s, ",") {
-		match := item.FindStringSubmatch(strings.Trim(part, " "))
+		feature, allowlist, _ := strings.Cut(strings.Trim(part, " "), "=")
 		switch {
-		case match == nil:
+		case !word(feature, 64, "-") || !slices.Contains(allowlists, allowlist):
 			return bad(fmt.Sprintf("%q is not a feature and who may use it.", part), `write a list such as "camera=(), geolocation=(self), fullscreen=*"`)
-		case slices.Contains(seen, match[1]):
-			return bad(fmt.Sprintf("The feature %s is there twice.", match[1]), "name it once")
+		case slices.Contains(seen, feature):
+			return bad(fmt.Sprintf("The feature %s is there twice.", feature), "name it once")
 		}
-		seen = append(seen, match[1])
+		seen = append(seen, feature)
 	}
 	return s, nil
 }

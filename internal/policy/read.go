@@ -85,7 +85,7 @@ func list[T any](what string, item func(before []T, n node) (T, []fault)) reader
 			return nil, []fault{{
 				summary: "Empty list",
 				why:     fmt.Sprintf("A list without %s could mean none or all of them.", what),
-				hint:    "leave the attribute out, or name at least one",
+				hint:    "name at least one; an attribute that is not required can be left out instead",
 			}}
 		}
 		var all []T
@@ -125,6 +125,22 @@ func choose(allowed []string) func(string) (string, *fault) {
 			hint:    didYouMean(s, allowed, ""),
 		}
 	}
+}
+
+// word reports whether s has 1 to most characters, each a lower-case ASCII letter,
+// a digit or one of punctuation, and the first a letter or a digit.
+func word(s string, most int, punctuation string) bool {
+	foreign := func(r rune) bool { return !alphanumeric(r) && !strings.ContainsRune(punctuation, r) }
+	return s != "" && len(s) <= most && alphanumeric(rune(s[0])) && !strings.ContainsFunc(s, foreign)
+}
+
+func alphanumeric(r rune) bool { return r >= 'a' && r <= 'z' || digit(r) }
+
+func digit(r rune) bool { return r >= '0' && r <= '9' }
+
+// digits reports whether s has 1 to most characters, all of them digits.
+func digits(s string, most int) bool {
+	return s != "" && len(s) <= most && strings.Trim(s, "0123456789") == ""
 }
 
 // plain refuses a string that could mean something else to another program than

@@ -21,6 +21,7 @@ in the order of their names as if they were one. It is written in
 - A name, a type or a value that is not in this reference is an error, and a policy with an error does nothing at all.
 - There are no variables and no functions yet. In strings, ` + "`$${`" + ` stands for a literal ` + "`${`" + `.
 - Strings have no line breaks or other invisible characters, and at most 2000 bytes.
+- The samples show defaults, and examples where an attribute has none.
 - A block without a label appears at most once in all files, and a label at most once for its kind of block.
 `
 
@@ -76,6 +77,8 @@ func referAttribute(out *bytes.Buffer, a *attribute, name string) {
 		facts = append(facts, "refused")
 	case a.required || name == "label":
 		facts = append(facts, "required")
+	case len(a.fallback) > 40:
+		facts = append(facts, "default above")
 	case a.fallback != "":
 		facts = append(facts, "default `"+a.fallback+"`")
 	}

@@ -3,7 +3,6 @@ package policy
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 )
 
@@ -21,6 +20,8 @@ func reservedSettings() []reserved {
 	return []reserved{
 		{key: "hosts", why: unit + " A TCP socket would be root for whoever reaches it besides.", hint: "reach the daemon through ssh: docker -H ssh://user@host"},
 		{key: "containerd", why: unit, hint: "take it out"},
+		{key: "log-opts", why: "In this key stand the bounds of log files, which max_size and max_file of the block log set.",
+			hint: "write those; other options of the key can stay in daemon.json, which molo leaves alone"},
 		{key: "default-network-opts", why: "In this key stands the address that ports of new networks are published on, which publish_address sets.",
 			hint: "write publish_address; other options of the key can stay in daemon.json, which molo leaves alone"},
 		{key: "iptables", off: true, why: "Docker would publish ports through a process of its own, past all rules of the block firewall, and containers would lose their way out.",
@@ -56,23 +57,26 @@ func readSettings(n node) (any, []fault) {
 // settingKey says what is wrong with a key of daemon.json.
 func settingKey(m member) *fault {
 	key := m.key.text
-	if m.key.kind != isString || !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`).MatchString(key) {
+	if m.key.kind != isString {
+		return &wrongType(m.key, isString, "write the key in quotes")[0]
+	}
+	if !word(key, 64, "-") {
 		return &fault{
 			summary: "Invalid key",
 			why:     fmt.Sprintf("%q is not a key of daemon.json: those have lower-case letters, digits and - only.", key),
 			hint:    didYouMean(key, daemonKeys(), "write it as Docker's documentation does"),
 		}
 	}
-	if name := attributeFor(key); name != "" {
-		return &fault{
-			summary: "Setting with an attribute of its own",
-			why:     fmt.Sprintf("daemon.json's %q is set by the attribute %s of the block docker, which checks its value.", key, name),
-			hint:    fmt.Sprintf("write %s instead", name),
-		}
-	}
 	for _, r := range reservedSettings() {
 		if r.key == key && (!r.off || m.value.kind != isBool || !m.value.boolean) {
 			return &fault{summary: "Setting not possible", why: r.why, hint: r.hint}
+		}
+	}
+	if path, name := attributeFor(key); name != "" {
+		return &fault{
+			summary: "Setting with an attribute of its own",
+			why:     fmt.Sprintf("The key %q of daemon.json is set by the attribute %s, which checks its value.", key, name),
+			hint:    fmt.Sprintf("write %s = … in the block %s", name, path),
 		}
 	}
 	return knownKey(key)
@@ -93,16 +97,16 @@ func knownKey(key string) *fault {
 	}
 }
 
-// attributeFor returns the attribute that sets a key of daemon.json, or "".
-func attributeFor(key string) string {
+// attributeFor returns the attribute that sets a key of daemon.json and the path
+// of its block, or twice "".
+func attributeFor(key string) (path, name string) {
 	docker := dockerRow()
-	found := ""
-	docker.walk("", func(path string, b *block) {
+	docker.walk(docker.name, func(at string, b *block) {
 		for _, a := range b.attrs {
-			if a.sets == key && found == "" {
-				found = join(path, a.name)
+			if a.sets == key {
+				path, name = at, a.name
 			}
 		}
 	})
-	return found
+	return path, name
 }

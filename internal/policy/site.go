@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,17 +56,18 @@ func hostName(s string) (string, *fault) {
 	bad := func(why, hint string) (string, *fault) {
 		return "", &fault{summary: "Invalid host name", why: fmt.Sprintf("%q %s.", s, why), hint: hint}
 	}
-	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil || regexp.MustCompile(`(^|\.)[0-9]+$`).MatchString(name) {
-		return bad("is an address; nginx tells sites apart by the name in the request", "write the name that visitors type")
-	}
+	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	host, port, _ := strings.Cut(name, ":")
 	switch {
+	case err == nil || digits(name[strings.LastIndex(name, ".")+1:], len(name)):
+		return bad("is an address; nginx tells sites apart by the name in the request", "write the name that visitors type")
 	case strings.Contains(name, "://"):
 		return bad("is a URL", "write the host name alone")
 	case strings.HasPrefix(name, "*."):
 		return bad("is a wildcard, which sites don't have yet", "write a block site for each name")
 	case strings.HasSuffix(name, "."):
 		return bad("ends with a dot", fmt.Sprintf("write %q", strings.TrimRight(name, ".")))
-	case regexp.MustCompile(`^[^:]+:[0-9]+$`).MatchString(name):
+	case host != "" && digits(port, len(port)):
 		return bad("has a port", "write the name alone and the attribute port inside the block")
 	case strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 }):
 		return bad("has letters outside ASCII", asciiName(name))
@@ -80,10 +80,8 @@ func hostName(s string) (string, *fault) {
 // dnsLabels checks the labels of a host name (RFC 1123, 2.1) and the A-labels
 // among them (RFC 5891).
 func dnsLabels(s, name string) *fault {
-	label := regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	for part := range strings.SplitSeq(name, ".") {
-		_, err := idna.Lookup.ToUnicode(part)
-		if !label.MatchString(part) || strings.HasPrefix(part, "xn--") && err != nil {
+		if !word(part, 63, "-") || strings.HasSuffix(part, "-") || !readable(part) {
 			return &fault{
 				summary: "Invalid host name",
 				why:     fmt.Sprintf("%q has the part %q: the parts between the dots have 1 to 63 letters, digits and -, and no - at either end.", s, part),
@@ -92,6 +90,15 @@ func dnsLabels(s, name string) *fault {
 		}
 	}
 	return nil
+}
+
+// readable reports whether a label is no A-label, or one that stands for a name.
+func readable(label string) bool {
+	if !strings.HasPrefix(label, "xn--") {
+		return true
+	}
+	_, err := idna.Lookup.ToUnicode(label)
+	return err == nil
 }
 
 // asciiName returns a hint: the name as name servers know it.
@@ -133,21 +140,12 @@ func bodySize(s string) (int64, *fault) {
 	bad := func(why, hint string) (int64, *fault) {
 		return 0, &fault{summary: "Invalid size", why: fmt.Sprintf("%q %s.", s, why), hint: hint}
 	}
-	digits, unit, factor := strings.ToLower(s), "", int64(1)
-	if i := strings.IndexAny(digits, "kmg"); i >= 0 {
-		digits, unit = digits[:i], digits[i:]
-	}
-	switch unit {
-	case "k":
-		factor = 1 << 10
-	case "m":
-		factor = 1 << 20
-	case "g":
-		factor = 1 << 30
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
+	size := strings.ToLower(s)
+	number := strings.TrimRight(size, "kmg")
+	factor, known := map[string]int64{"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[size[len(number):]]
+	n, err := strconv.ParseInt(number, 10, 64)
 	switch {
-	case !regexp.MustCompile(`^[0-9]{1,13}[kmg]?$`).MatchString(digits + unit), err != nil:
+	case !digits(number, 13) || !known || err != nil:
 		return bad("is not a size", `write bytes, or a number and k, m or g: "10m"`)
 	case n == 0:
 		return bad("would mean no bound to nginx: one request could fill the disk", `write the most that the application takes, such as "2g"`)

@@ -38,6 +38,9 @@ func didYouMean(given string, names []string, otherwise string) string {
 	return otherwise
 }
 
+// unmarked takes the Markdown out of a text of the table.
+func unmarked(doc string) string { return strings.ReplaceAll(doc, "`", "") }
+
 // quoted lists words as "a", "b" or "c".
 func quoted(words []string) string {
 	all := make([]string, len(words))
@@ -95,7 +98,7 @@ func unlabelled(kind *block, diag *hcl.Diagnostic) *hcl.Diagnostic {
 	if kind.label != nil {
 		f = fault{
 			summary: "Wrong number of labels",
-			why:     fmt.Sprintf("A block %s has one label. %s", kind.name, kind.label.doc),
+			why:     fmt.Sprintf("A block %s has one label. %s", kind.name, unmarked(kind.label.doc)),
 			hint:    fmt.Sprintf("write %s %s { … }", kind.name, kind.label.example),
 		}
 	}

@@ -26,7 +26,7 @@ func dockerRow() block {
 			},
 			{
 				name: "publish_address", kind: "IP address", fallback: `"127.0.0.1"`, example: `"0.0.0.0"`, sets: "ip", read: text(address),
-				doc: "The address that `-p 8080:80` binds when it names none. On loopback, only this host can reach a port by accident; with `0.0.0.0`, Docker's default, everybody can.",
+				doc: "The address that `-p 8080:80` binds when it names none. On loopback, a port forgotten in a compose file is open to this host only; with `0.0.0.0`, Docker's default, to everybody.",
 			},
 			{
 				name: "userns_remap", kind: "string", fallback: `"auto"`, allowed: []string{"auto", "off", "default"}, example: `"default"`, sets: "userns-remap", read: text(remap),
@@ -57,11 +57,11 @@ func logRow() block {
 			},
 			{
 				name: "max_size", kind: "size", fallback: `"10m"`, example: `"50m"`, sets: "log-opts", read: text(logSize),
-				doc: "The size at which a log file is rotated: a number and k, m or g. Only with the drivers local and json-file.",
+				doc: "The size at which a log file is rotated: a number and k, m or g. Only with the drivers `local` and `json-file`.",
 			},
 			{
 				name: "max_file", kind: "number", fallback: `5`, example: `10`, sets: "log-opts", read: integer[int](1, 1000),
-				doc: "How many log files are kept for each container, from 1 to 1000. Only with the drivers local and json-file.",
+				doc: "How many log files are kept for each container, from 1 to 1000. Only with the drivers `local` and `json-file`.",
 			},
 		},
 	}
@@ -74,7 +74,7 @@ func firewallRow() block {
 		doc:  "Who may reach the ports that containers publish. Docker's own rules come before UFW's, so without this block a published port is open to everybody, whatever UFW says.",
 		attrs: []attribute{{
 			name: "published_ports", kind: "string", fallback: `"ufw"`, allowed: []string{"ufw", "closed"}, example: `"closed"`,
-			doc: "`ufw`: a published port is as open as UFW's rules make the port of the host, so `ufw allow 8080` opens it. `closed`: only the blocks publish open anything.",
+			doc: "`ufw`: a published port is as open as UFW's rules make the port of the host, so `ufw allow 8080` opens it. `closed`: only the blocks `publish` open anything.",
 		}},
 		blocks: []block{{
 			name: "publish",
@@ -109,7 +109,7 @@ func siteRow() block {
 			name: "name", kind: "host name", example: `"app.example.no"`, read: text(hostName),
 			doc: "The host name that is served, without wildcards; names outside ASCII in their `xn--` form.",
 		},
-		doc: "A name that nginx serves by passing requests on to one container, with the security headers that its answers lack.",
+		doc: "A name that nginx serves by passing requests on to one container, with security headers on every answer.",
 		attrs: []attribute{
 			{
 				name: "upstream", kind: "address and port", required: true, example: `"127.0.0.1:8081"`, read: text(upstream),

@@ -65,9 +65,13 @@ func headersRow() block {
 
 // headerRow is the row of a header that is one of some words, or off.
 func headerRow(name, sets, fallback, doc string, allowed ...string) attribute {
+	example := allowed[len(allowed)-1]
+	if example == fallback {
+		example = ""
+	}
 	return attribute{
 		name: name, kind: "header", sets: sets, allowed: allowed, doc: doc,
-		fallback: `"` + fallback + `"`, example: `"` + allowed[len(allowed)-1] + `"`,
+		fallback: `"` + fallback + `"`, example: `"` + example + `"`,
 		read: header(choose(allowed)),
 	}
 }

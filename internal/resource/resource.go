@@ -133,6 +133,9 @@ type Rules struct {
 	// last, as long as the kernel still prints what it printed right after that,
 	// and "" when somebody changed them.
 	Digest string `json:"digest"`
+	// Drift is, on a host, what somebody changed in Chains since they were committed:
+	// rules as the kernel prints them, behind "+" or "-".
+	Drift []string `json:"drift,omitempty"`
 }
 
 // Family is an address family.
@@ -169,10 +172,10 @@ type Rule struct {
 // ID returns "rules:FAMILY/TABLE".
 func (r Rules) ID() ID { return ID("rules:" + string(r.Family) + "/" + r.Table) }
 
-// Equal compares digests and hooks.
+// Equal compares digests and hooks; rules that somebody changed equal nothing.
 func (r Rules) Equal(other Resource) bool {
 	o, ok := other.(Rules)
-	return ok && r.ID() == o.ID() && r.Digest != "" && r.Digest == o.Digest && r.Hook == o.Hook
+	return ok && r.ID() == o.ID() && r.Digest != "" && r.Digest == o.Digest && r.Hook == o.Hook && len(o.Drift) == 0
 }
 
 // Names returns the names of the chains in order.

@@ -16,13 +16,13 @@ func Boot(t testing.TB, release string) *lab.Host {
 	return BootOptions(t, lab.Options{Release: release})
 }
 
-// BootOptions boots a host that is closed when the test ends. Where the lab cannot run, the test is skipped, or fails
-// if CI=true is in the environment. What the host has to say is logged if the test failed.
+// BootOptions boots a host that is closed when the test ends. Where the lab cannot run, the test is skipped or
+// fails, see Need. What the host has to say is logged if the test failed.
 func BootOptions(t testing.TB, o lab.Options) *lab.Host {
 	t.Helper()
 	Need(t)
 	if o.Log == nil {
-		o.Log = writer{t}
+		o.Log = t.Output()
 	}
 	h, err := lab.Boot(t.Context(), o)
 	if err != nil {
@@ -39,7 +39,7 @@ func BootOptions(t testing.TB, o lab.Options) *lab.Host {
 	return h
 }
 
-// Need skips the test where the lab cannot run, and fails it there if CI=true is in the environment.
+// Need skips the test where the lab cannot run, and fails it there if the environment has CI=true or MOLO_LAB=require.
 func Need(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
@@ -49,8 +49,8 @@ func Need(t testing.TB) {
 	if err == nil {
 		return
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("the lab cannot run, and CI=true says that it has to:\n%v", err)
+	if os.Getenv("CI") == "true" || os.Getenv("MOLO_LAB") == "require" {
+		t.Fatalf("the lab cannot run, and CI=true or MOLO_LAB=require says that it has to:\n%v", err)
 	}
 	t.Skipf("SKIPPED: the lab cannot run here:\n%v", err)
 }
@@ -91,12 +91,4 @@ func report(t testing.TB, h *lab.Host) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // the test's own has ended
 	defer cancel()
 	t.Logf("what %s has to say:\n%s", h.Name(), h.Report(ctx))
-}
-
-// writer logs to a test.
-type writer struct{ t testing.TB }
-
-func (w writer) Write(p []byte) (int, error) {
-	w.t.Log(string(p))
-	return len(p), nil
 }

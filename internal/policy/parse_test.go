@@ -1,0 +1,225 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestNamesOfADirectory(t *testing.T) {
+	entries := []string{
+		"20-sites.hcl", "10-docker.hcl", "30-more.hcl.json", "policies.hcl", ".hidden.hcl", ".#lock.hcl", "policies.hcl~",
+		"#policies.hcl#", "policies.hcl.bak", "policies.hcl.dpkg-old", ".policies.hcl.swp", "~$policies.hcl", "README.md", "facts.json", "hcl",
+	}
+	want := []string{"10-docker.hcl", "20-sites.hcl", "30-more.hcl.json", "policies.hcl"}
+	if diff := cmp.Diff(want, Names(entries)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if entries[0] != "20-sites.hcl" {
+		t.Error("the list of the caller was changed")
+	}
+}
+
+func TestNoSourcesAskForNothing(t *testing.T) {
+	p, diags := Parse(nil)
+	if diff := cmp.Diff(&Policy{}, p); diff != "" || diags.Len() != 0 {
+		t.Errorf("(-want +got):\n%s%d diagnostics", diff, diags.Len())
+	}
+}
+
+func TestOneBadFileStopsAllFiles(t *testing.T) {
+	good := Source{"10.hcl", []byte("docker {}\n")}
+	for name, bad := range map[string]Source{
+		"a half-typed line":      {"20.hcl", []byte("firewall {\n  published_ports =\n}\n")},
+		"half-typed JSON":        {"20.hcl.json", []byte(`{"firewall": `)},
+		"an empty JSON file":     {"20.hcl.json", nil},
+		"JSON that is no object": {"20.hcl.json", []byte("1\n")},
+		"another kind of file":   {"20.conf", []byte("")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, diags := Parse([]Source{good, bad})
+			if p != nil || !diags.HasErrors() {
+				t.Fatalf("accepted: %+v", p)
+			}
+			for _, d := range diags.Entries() {
+				if d.Range == nil || d.Range.Filename != bad.Name {
+					t.Errorf("diagnostic about another file: %+v", d)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatNestsWithoutEndIsRefusedBeforeItOverflowsTheStack(t *testing.T) {
+	const n = 100_000
+	for name, source := range map[string]Source{
+		"brackets":           {"p.hcl", []byte("a = " + strings.Repeat("[", n))},
+		"mixed brackets":     {"p.hcl", []byte("a = " + strings.Repeat("[}(", n))},
+		"parentheses":        {"p.hcl", []byte("a = " + strings.Repeat("(", n))},
+		"objects":            {"p.hcl", []byte("a = " + strings.Repeat("{a=", n))},
+		"blocks":             {"p.hcl", []byte(strings.Repeat("a {\n", n))},
+		"templates":          {"p.hcl", []byte("a = " + strings.Repeat(`"${`, n))},
+		"signs":              {"p.hcl", []byte("a = " + strings.Repeat("-", n) + "1")},
+		"negations":          {"p.hcl", []byte("a = " + strings.Repeat("!", n) + "true")},
+		"conditions":         {"p.hcl", []byte("a = " + strings.Repeat("true?1:", n) + "1")},
+		"JSON arrays":        {"p.hcl.json", []byte(strings.Repeat("[", n))},
+		"JSON objects":       {"p.hcl.json", []byte(strings.Repeat(`{"a":`, n))},
+		"a template in JSON": {"p.hcl.json", []byte(`{"docker":{"restart":"$\u007b` + strings.Repeat("[", n) + `"}}`)},
+		"a file too big":     {"p.hcl", bytes.Repeat([]byte("#\n"), maxSource)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, diags := Parse([]Source{source})
+			if p != nil || diags.Len() != 1 || diags.Entries()[0].Summary != "File out of bounds" {
+				t.Errorf("%d diagnostics", diags.Len())
+			}
+		})
+	}
+}
+
+func TestHCLIsBoundedNotTamed(t *testing.T) {
+	parseOne(t, "p.hcl", []byte("docker {\n  settings = { labels = "+strings.Repeat("[", 90)+strings.Repeat("]", 90)+" }\n}\n"))
+	parseOne(t, "p.hcl", []byte(strings.Repeat("# [ ( {\n", 5000)))
+}
+
+func TestFormat(t *testing.T) {
+	for _, c := range []struct{ name, file, in, want string }{
+		{"spaces become canonical", "p.hcl", "docker {\nicc=false\n   live_restore  =  true\n}\n", "docker {\n  icc          = false\n  live_restore = true\n}\n"},
+		{"comments stay", "p.hcl", "docker { # why\n# and why\n}\n", "docker { # why\n  # and why\n}\n"},
+		{"a policy of unknown names is formatted too", "p.hcl", "containers {\na=1\n}\n", "containers {\n  a = 1\n}\n"},
+		{"JSON stays as it is", "p.hcl.json", `{"docker" : { }}`, `{"docker" : { }}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, diags := Format(Source{c.file, []byte(c.in)})
+			if diff := cmp.Diff(c.want, string(got)); diff != "" || diags.Len() > 0 {
+				t.Errorf("(-want +got):\n%s%s", diff, rendered(t, diags))
+			}
+		})
+	}
+}
+
+func TestFormatLeavesAHalfTypedPolicyAlone(t *testing.T) {
+	got, diags := Format(Source{"p.hcl", []byte("docker {\n  icc =\n}\n")})
+	if got != nil || !diags.HasErrors() {
+		t.Errorf("formatted as %q", got)
+	}
+	if text := string(rendered(t, diags)); !strings.Contains(text, "on p.hcl line 2, in docker:\n   2:   icc =\n") {
+		t.Errorf("no snippet:\n%s", text)
+	}
+}
+
+func TestTheExampleAtTheRootIsGoodAndFormatted(t *testing.T) {
+	example := source(t, "../../policies.hcl")
+	p := parseOne(t, example.Name, example.Data)
+	if p.Docker == nil || p.Firewall == nil || len(p.Sites) != 1 {
+		t.Errorf("a block is missing: %+v", p)
+	}
+	formatted, _ := Format(example)
+	if diff := cmp.Diff(string(formatted), string(example.Data)); diff != "" {
+		t.Errorf("(-formatted +written):\n%s", diff)
+	}
+}
+
+// What the example shows in comments must be good too, when somebody takes the # away.
+func TestTheExampleWithAllItsCommentsTurnedOnIsGood(t *testing.T) {
+	example := source(t, "../../policies.hcl")
+	var out strings.Builder
+	for line := range strings.Lines(string(example.Data)) {
+		code := strings.TrimPrefix(strings.TrimSpace(line), "# ")
+		if strings.Contains(code, " = ") || strings.HasSuffix(code, " {") || strings.Trim(code, " }\n") == "" {
+			line = code + "\n"
+		}
+		out.WriteString(line)
+	}
+	p := parseOne(t, "policies.hcl", []byte(out.String()))
+	if !p.Docker.ICC.Set || len(p.Docker.Settings.V) == 0 || len(p.Firewall.Publish) == 0 || !p.Sites[0].MaxBody.Set {
+		t.Errorf("a comment was not turned on:\n%s", out.String())
+	}
+}
+
+func TestTheReferenceIsWhatTheTableSays(t *testing.T) {
+	golden(t, "../../docs/policy.md", Reference())
+	for _, r := range rows() {
+		if !r.label && !bytes.Contains(Reference(), []byte("- **`"+r.attr.name+"`**")) {
+			t.Errorf("%s is not in the reference", r)
+		}
+	}
+}
+
+func TestTheReferencesSamplesAreGood(t *testing.T) {
+	table().walk("", func(path string, b *block) {
+		if path == "" {
+			return
+		}
+		src := string(sample(b))
+		switch path {
+		case "docker.log":
+			src = "docker {\n" + src + "}\n"
+		case "firewall.publish":
+			src = "firewall {\n" + src + "}\n"
+		case "site.headers":
+			src = "site \"a\" {\nupstream = \"127.0.0.1:1\"\n" + src + "}\n"
+		}
+		parseOne(t, "sample.hcl", []byte(src))
+	})
+}
+
+func TestDiagnosticsNeitherSteerTheTerminalNorReorderIt(t *testing.T) {
+	src := []byte("docker {\n  restart = \"\\u0041\" # \x1b[2J \u202e\u200b\n  icc = \"å\"\n}\n")
+	_, diags := Parse([]Source{{"p.hcl", src}})
+	text := string(rendered(t, diags))
+	if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unprintable) {
+		t.Errorf("control characters reach the terminal: %q", text)
+	}
+	if !strings.Contains(text, `"å"`) {
+		t.Errorf("letters outside ASCII are gone:\n%s", text)
+	}
+}
+
+func TestColorMarksSeverityOnlyWhenAskedFor(t *testing.T) {
+	_, diags := Parse([]Source{{"p.hcl", []byte("docker {\n  icc = 1\n}\n")}})
+	for _, color := range []bool{true, false} {
+		var out bytes.Buffer
+		if err := diags.WriteText(&out, 0, color); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), "\x1b[31m") != color {
+			t.Errorf("color %v: %q", color, out.String())
+		}
+	}
+}
+
+func TestWriteTextReturnsTheErrorOfTheWriter(t *testing.T) {
+	_, diags := Parse([]Source{{"p.hcl", []byte("docker {\n  icc = 1\n}\n")}})
+	closed, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	if err := diags.WriteText(closed, 0, false); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestNoDiagnosticsAreAnEmptyListAsJSON(t *testing.T) {
+	got, err := json.Marshal(Diagnostics{})
+	if err != nil || string(got) != "[]" {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestDiagnosticsFollowTheOrderOfTheSources(t *testing.T) {
+	bad := []byte("docker {\n  icc = 1\n  live_restore = 1\n  nonsense = 1\n  rubbish = 1\n}\n")
+	_, diags := Parse([]Source{{"b.hcl", bad}, {"a.hcl", []byte("firewall {\n  published_ports = 1\n}\n")}})
+	var got []string
+	for _, d := range diags.Entries() {
+		got = append(got, d.Range.Filename+" "+d.Snippet.Code)
+	}
+	want := []string{"b.hcl   icc = 1", "b.hcl   live_restore = 1", "b.hcl   nonsense = 1", "b.hcl   rubbish = 1", "a.hcl   published_ports = 1"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

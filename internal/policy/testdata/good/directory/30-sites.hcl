@@ -1,0 +1,3 @@
+site "a.example.no" {
+  upstream = "127.0.0.1:8081"
+}

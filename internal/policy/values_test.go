@@ -1,0 +1,215 @@
+package policy
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// text cases are good when fault is empty; else fault is a part of what is said.
+type textCase[T any] struct {
+	name, in string
+	want     T
+	fault    string
+}
+
+func checkText[T any](t *testing.T, parse func(string) (T, *fault), cases []textCase[T]) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, f := parse(c.in)
+			switch {
+			case f == nil && c.fault != "":
+				t.Errorf("%q was accepted as %v, want %q", c.in, got, c.fault)
+			case f != nil && (c.fault == "" || !strings.Contains(f.detail(), c.fault)):
+				t.Errorf("%q was refused: %q, want %q", c.in, f.detail(), c.fault)
+			case f == nil:
+				if diff := cmp.Diff(c.want, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}, netip.AddrPort{})); diff != "" {
+					t.Errorf("%q (-want +got):\n%s", c.in, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestHostNames(t *testing.T) {
+	long := strings.Repeat("a", 63)
+	checkText(t, hostName, []textCase[string]{
+		{name: "a name", in: "app.example.no", want: "app.example.no"},
+		{name: "one label", in: "localhost", want: "localhost"},
+		{name: "capitals become small", in: "APP.example.NO", want: "app.example.no"},
+		{name: "digits that are no address", in: "4.example.4no", want: "4.example.4no"},
+		{name: "an A-label", in: "xn--blbr-roah.example.no", want: "xn--blbr-roah.example.no"},
+		{name: "a label of 63", in: long + ".no", want: long + ".no"},
+		{name: "a label of 64", in: long + "a.no", fault: "1 to 63"},
+		{name: "253 bytes", in: strings.Repeat("a.", 126) + "b", want: strings.Repeat("a.", 126) + "b"},
+		{name: "254 bytes", in: strings.Repeat("a.", 126) + "bc", fault: "longer than 253"},
+		{name: "an underscore", in: "_dmarc.example.no", fault: "the part"},
+		{name: "a hyphen at the end", in: "app-.example.no", fault: "the part"},
+		{name: "an empty label", in: "app..no", fault: "the part"},
+		{name: "nothing", in: "", fault: "the part"},
+		{name: "a space", in: "app example.no", fault: "the part"},
+		{name: "a dot alone", in: ".", fault: "ends with a dot"},
+		{name: "an IPv4 address", in: "127.0.0.1", fault: "is an address"},
+		{name: "an IPv4 address in short", in: "127.1", fault: "is an address"},
+		{name: "an IPv6 address", in: "::1", fault: "is an address"},
+		{name: "an IPv6 address in brackets", in: "[::1]", fault: "is an address"},
+		{name: "a wildcard", in: "*.example.no", fault: "wildcard"},
+		{name: "a port", in: "app.example.no:80", fault: "has a port"},
+		{name: "a URL", in: "http://app.example.no", fault: "is a URL"},
+		{name: "letters outside ASCII", in: "blåbær.no", fault: `"xn--blbr-roah.no"`},
+		{name: "letters that no name may have", in: "a☃\u0301b.no", fault: "xn--"},
+		{name: "a broken A-label", in: "xn--99999999.no", fault: "the part"},
+	})
+}
+
+func TestUpstreams(t *testing.T) {
+	checkText(t, upstream, []textCase[netip.AddrPort]{
+		{name: "IPv4 loopback", in: "127.0.0.1:8080", want: netip.MustParseAddrPort("127.0.0.1:8080")},
+		{name: "another address of 127.0.0.0/8", in: "127.8.8.8:1", want: netip.MustParseAddrPort("127.8.8.8:1")},
+		{name: "IPv6 loopback", in: "[::1]:65535", want: netip.MustParseAddrPort("[::1]:65535")},
+		{name: "all addresses", in: "0.0.0.0:8080", fault: "not loopback"},
+		{name: "a private address", in: "192.168.0.1:8080", fault: "not loopback"},
+		{name: "all IPv6 addresses", in: "[::]:8080", fault: "not loopback"},
+		{name: "IPv4 mapped into IPv6", in: "[::ffff:127.0.0.1]:8080", fault: "not loopback"},
+		{name: "a zone", in: "[::1%lo]:8080", fault: "not loopback"},
+		{name: "a name", in: "localhost:8080", fault: "Names are not looked up"},
+		{name: "a URL", in: "http://127.0.0.1:8080", fault: "is a URL"},
+		{name: "a socket", in: "unix:/run/app.sock", fault: "a path"},
+		{name: "no port", in: "127.0.0.1", fault: "no port"},
+		{name: "no port with brackets", in: "[::1]", fault: "no port"},
+		{name: "port 0", in: "127.0.0.1:0", fault: "port 0"},
+		{name: "a port beyond", in: "127.0.0.1:70000", fault: "not an address and a port"},
+		{name: "a directive behind it", in: "127.0.0.1:80; }", fault: "not an address and a port"},
+		{name: "nothing", in: "", fault: "not an address and a port"},
+	})
+}
+
+func TestBodySizes(t *testing.T) {
+	checkText(t, bodySize, []textCase[int64]{
+		{name: "bytes", in: "1", want: 1},
+		{name: "kilobytes", in: "8k", want: 8 << 10},
+		{name: "a capital", in: "8K", want: 8 << 10},
+		{name: "megabytes", in: "10m", want: 10 << 20},
+		{name: "the most", in: "1024g", want: 1 << 40},
+		{name: "more than the most", in: "1025g", fault: "more than"},
+		{name: "more than 64 bits", in: "9999999999999g", fault: "more than"},
+		{name: "a number without end", in: "99999999999999", fault: "not a size"},
+		{name: "no bound", in: "0", fault: "no bound"},
+		{name: "no bound with a unit", in: "0m", fault: "no bound"},
+		{name: "less than nothing", in: "-1", fault: "not a size"},
+		{name: "two units", in: "10kk", fault: "not a size"},
+		{name: "a unit alone", in: "m", fault: "not a size"},
+		{name: "a fraction", in: "1.5m", fault: "not a size"},
+		{name: "letters that grow when they become small", in: "ȺȺ", fault: "not a size"},
+		{name: "nothing", in: "", fault: "not a size"},
+	})
+}
+
+func TestLogSizes(t *testing.T) {
+	checkText(t, logSize, []textCase[string]{
+		{name: "megabytes", in: "10m", want: "10m"},
+		{name: "a capital", in: "10M", want: "10m"},
+		{name: "the most", in: "999999g", want: "999999g"},
+		{name: "more than the most", in: "1000000g", fault: "k, m or g"},
+		{name: "no unit, which Docker takes for bytes", in: "10", fault: "k, m or g"},
+		{name: "two units", in: "10km", fault: "k, m or g"},
+		{name: "no bound", in: "-1", fault: "without bounds"},
+		{name: "nothing at all", in: "0m", fault: "k, m or g"},
+		{name: "nothing", in: "", fault: "k, m or g"},
+	})
+}
+
+func TestUsersForRemapping(t *testing.T) {
+	checkText(t, remap, []textCase[string]{
+		{name: "a word", in: "auto", want: "auto"},
+		{name: "a user", in: "container-user", want: "container-user"},
+		{name: "a system user", in: "_docker", want: "_docker"},
+		{name: "a user and a group", in: "dockremap:dockremap", want: "dockremap:dockremap"},
+		{name: "32 characters", in: strings.Repeat("a", 32), want: strings.Repeat("a", 32)},
+		{name: "33 characters", in: strings.Repeat("a", 33), fault: "neither"},
+		{name: "a number", in: "1000", fault: "neither"},
+		{name: "two groups", in: "a:b:c", fault: "neither"},
+		{name: "no group after all", in: "a:", fault: "neither"},
+		{name: "an option", in: "-a", fault: "neither"},
+		{name: "nothing", in: "", fault: "neither"},
+	})
+}
+
+func TestAddressesToPublishOn(t *testing.T) {
+	checkText(t, address, []textCase[netip.Addr]{
+		{name: "loopback", in: "127.0.0.1", want: netip.MustParseAddr("127.0.0.1")},
+		{name: "everywhere", in: "0.0.0.0", want: netip.MustParseAddr("0.0.0.0")},
+		{name: "IPv6", in: "2001:db8::1", want: netip.MustParseAddr("2001:db8::1")},
+		{name: "a port", in: "127.0.0.1:80", fault: `write "127.0.0.1"`},
+		{name: "a network", in: "10.0.0.0/8", fault: "is a network"},
+		{name: "a zone", in: "fe80::1%eth0", fault: `write "fe80::1"`},
+		{name: "IPv4 mapped into IPv6", in: "::ffff:10.0.0.1", fault: `write "10.0.0.1"`},
+		{name: "a name", in: "localhost", fault: "not an IP address"},
+		{name: "leading zeros, octal to some", in: "010.0.0.1", fault: "not an IP address"},
+		{name: "nothing", in: "", fault: "not an IP address"},
+	})
+}
+
+func TestPortRanges(t *testing.T) {
+	checkText(t, parsePortRange, []textCase[PortRange]{
+		{name: "a range", in: "8000-8010", want: PortRange{8000, 8010}},
+		{name: "all ports", in: "1-65535", want: PortRange{1, 65535}},
+		{name: "a range of one", in: "80-80", want: PortRange{80, 80}},
+		{name: "backwards", in: "8010-8000", fault: `write "8000-8010"`},
+		{name: "from 0", in: "0-80", fault: "beyond"},
+		{name: "beyond", in: "80-65536", fault: "beyond"},
+		{name: "one port", in: "80", fault: "without quotes"},
+		{name: "the colon of iptables", in: "80:90", fault: "not a range"},
+		{name: "spaces", in: "80 - 90", fault: "not a range"},
+		{name: "three", in: "80-90-100", fault: "not a range"},
+		{name: "half", in: "80-", fault: "not a range"},
+		{name: "nothing", in: "", fault: "not a range"},
+	})
+}
+
+func TestNetworks(t *testing.T) {
+	checkText(t, parseNetwork, []textCase[netip.Prefix]{
+		{name: "a network", in: "192.0.2.0/24", want: netip.MustParsePrefix("192.0.2.0/24")},
+		{name: "everybody", in: "0.0.0.0/0", want: netip.MustParsePrefix("0.0.0.0/0")},
+		{name: "an address", in: "192.0.2.7", want: netip.MustParsePrefix("192.0.2.7/32")},
+		{name: "an IPv6 address", in: "2001:db8::1", want: netip.MustParsePrefix("2001:db8::1/128")},
+		{name: "host bits", in: "192.0.2.7/24", fault: `write "192.0.2.0/24" or "192.0.2.7"`},
+		{name: "host bits of everybody", in: "10.0.0.0/0", fault: `write "0.0.0.0/0"`},
+		{name: "a zone", in: "fe80::1%eth0", fault: "has a zone"},
+		{name: "IPv4 mapped into IPv6", in: "::ffff:192.0.2.1", fault: "mapped"},
+		{name: "a mask written out", in: "192.0.2.0/255.255.255.0", fault: "neither"},
+		{name: "a name", in: "example.no", fault: "neither"},
+		{name: "nothing", in: "", fault: "neither"},
+	})
+}
+
+func TestContentSecurityPolicies(t *testing.T) {
+	checkText(t, csp, []textCase[string]{
+		{name: "a policy", in: "default-src 'self'; img-src *", want: "default-src 'self'; img-src *"},
+		{name: "a directive without a value", in: "upgrade-insecure-requests", want: "upgrade-insecure-requests"},
+		{name: "a semicolon at the end", in: "default-src 'none';", want: "default-src 'none';"},
+		{name: "a nonce", in: "script-src 'nonce-YWJj' 'sha256-YWJj='", want: "script-src 'nonce-YWJj' 'sha256-YWJj='"},
+		{name: "an unknown directive", in: "scripts-src 'self'", fault: `did you mean "script-src"?`},
+		{name: "a directive twice", in: "img-src *; IMG-SRC *", fault: "there twice"},
+		{name: "a keyword without quotes", in: "script-src self", fault: "write 'self'"},
+		{name: "a quote that is not closed", in: "script-src 'self", fault: "not closed"},
+		{name: "a comma", in: "default-src 'self', img-src *", fault: "comma"},
+		{name: "semicolons alone", in: " ; ", fault: "no directive"},
+	})
+}
+
+func TestPermissionsPolicies(t *testing.T) {
+	checkText(t, permissions, []textCase[string]{
+		{name: "a policy", in: "camera=(), geolocation=(self),usb=*", want: "camera=(), geolocation=(self),usb=*"},
+		{name: "the default", in: permissionsPolicy, want: permissionsPolicy},
+		{name: "the old syntax of Feature-Policy", in: "camera 'none'", fault: "who may use it"},
+		{name: "an origin", in: "camera=(https://example.no)", fault: "who may use it"},
+		{name: "a feature twice", in: "camera=(), camera=()", fault: "there twice"},
+		{name: "a comma at the end", in: "camera=(),", fault: "who may use it"},
+		{name: "no feature", in: "=()", fault: "who may use it"},
+	})
+}

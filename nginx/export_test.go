@@ -1,8 +1,0 @@
-package nginx
-
-// For the tests on real hosts, which see this package from outside.
-var (
-	NewSites  = newSites
-	ManySites = manySites
-	TreeOf    = treeOf
-)

@@ -1,0 +1,177 @@
+package nginx_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"molo/internal/lab"
+)
+
+// app is an application as hostile as they come, which remembers what it was asked.
+type app struct {
+	mu   sync.Mutex
+	seen []*http.Request
+}
+
+// ServeHTTP answers /status/NUMBER with that status and everything else with 200.
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	a.seen = append(a.seen, r)
+	a.mu.Unlock()
+	h := w.Header()
+	h["X-Frame-Options"] = []string{"ALLOWALL", "SAMEORIGIN"}
+	h.Set("Content-Security-Policy-Report-Only", "default-src *")
+	h.Set("X-Content-Type-Options", "none")
+	h.Set("X-Powered-By", "PHP/5.2.17")
+	h.Set("X-AspNet-Version", "2.0.50727")
+	h.Set("Server", "app/1.0")
+	if r.URL.Path == "/xaccel" {
+		h.Set("X-Accel-Redirect", "/secret")
+		h.Set("X-Accel-Limit-Rate", "1")
+	}
+	if status, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/status/")); err == nil {
+		w.WriteHeader(status)
+	}
+	if r.URL.Path == "/location" {
+		h.Set("Location", "http://"+r.Host+"/there")
+		w.WriteHeader(http.StatusFound)
+	}
+	if r.URL.Path != "/status/304" {
+		io.WriteString(w, "app")
+	}
+}
+
+// take returns the requests since it was called last.
+func (a *app) take() []*http.Request {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	seen := a.seen
+	a.seen = nil
+	return seen
+}
+
+// answer is what came back for a request: a response, or the end of the connection.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	err    error // reading it
+}
+
+// String returns the answer in short.
+func (a answer) String() string {
+	return fmt.Sprintf("status %d, header %q, body %.100q, error %v", a.status, a.header, a.body, a.err)
+}
+
+// closed reports whether the connection was closed without a byte.
+func (a answer) closed() bool {
+	return a.status == 0 && (errors.Is(a.err, io.ErrUnexpectedEOF) || errors.Is(a.err, io.EOF) || errors.Is(a.err, syscall.ECONNRESET))
+}
+
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// send writes a request as it is and reads one answer.
+func send(ctx context.Context, dial dialer, address, request string) answer {
+	conn, err := dial(ctx, "tcp", address)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	go io.WriteString(conn, request) // an answer may come before the end of the request
+	method, _, _ := strings.Cut(request, " ")
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, &http.Request{Method: method})
+	if err == nil && resp.StatusCode == http.StatusContinue {
+		resp, err = http.ReadResponse(in, &http.Request{Method: method})
+	}
+	if err != nil {
+		return answer{err: err}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return answer{status: resp.StatusCode, header: resp.Header, body: string(body), err: err}
+}
+
+// ask sends a request from the client, over IPv4.
+func (w *web) ask(t *testing.T, request string) answer {
+	t.Helper()
+	return send(t.Context(), w.client.DialContext, net.JoinHostPort(w.client.HostAddr4.String(), "80"), request)
+}
+
+// listenOn opens a socket on the host itself, until the test ends.
+func listenOn(t *testing.T, h *lab.Host, address string) net.Listener {
+	t.Helper()
+	var l net.Listener
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlock: the thread ends here, in the host's network
+		done <- func() error {
+			ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", h.Pid()))
+			if err != nil {
+				return err
+			}
+			defer ns.Close()
+			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+				return err
+			}
+			l, err = net.Listen("tcp", address)
+			return err
+		}()
+	}()
+	if err := <-done; err != nil {
+		t.Fatalf("listening on %s of %s: %v", address, h.Name(), err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// get returns a request to the application.
+func get(target string, headers ...string) string {
+	return "GET " + target + " HTTP/1.1\r\nHost: app.example.no\r\n" + strings.Join(append(headers, "Connection: close"), "\r\n") + "\r\n\r\n"
+}
+
+// catchAll is the header set of the server that has no site.
+var catchAll = map[string]string{
+	"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+	"Referrer-Policy":         "no-referrer",
+	"X-Content-Type-Options":  "nosniff",
+	"X-Frame-Options":         "DENY",
+}
+
+// complete fails if the answer lacks a header, has one twice, or tells what software there is.
+func complete(t *testing.T, got answer, want map[string]string) {
+	t.Helper()
+	if len(want) < 4 {
+		t.Fatalf("only %d headers are expected", len(want))
+	}
+	for name, value := range want {
+		if have := got.header.Values(name); !slices.Equal(have, []string{value}) {
+			t.Errorf("%s: %q, want %q once", name, have, value)
+		}
+	}
+	if server := got.header.Values("Server"); !slices.Equal(server, []string{"nginx"}) {
+		t.Errorf("Server: %q, want nginx", server)
+	}
+	for name := range got.header {
+		if strings.HasPrefix(name, "X-Accel-") || strings.HasPrefix(name, "X-Powered-") || strings.HasPrefix(name, "X-Aspnet") {
+			t.Errorf("%s is passed on", name)
+		}
+	}
+}

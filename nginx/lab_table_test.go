@@ -1,0 +1,235 @@
+package nginx_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"molo/nginx"
+)
+
+// Every answer has the complete header set of its site, once each, whoever made
+// it: the application, or nginx because of the request or the application.
+func (w *web) testAnswers(t *testing.T) {
+	expected := map[string]nginx.Expectation{}
+	for _, e := range nginx.Expectations(w.sites) {
+		expected[e.Site] = e
+	}
+	big := strings.Repeat("a", 9000)
+	for _, tc := range []struct {
+		name    string
+		request string
+		status  int    // 0: the connection is closed without a byte
+		site    string // whose headers; "" for the server that has no site
+		reached bool   // the application saw a request
+	}{
+		{"the application answers", get("/"), 200, "app.example.no", true},
+		{"HEAD has the same header", strings.Replace(get("/"), "GET", "HEAD", 1), 200, "app.example.no", true},
+		{"the application says 404", get("/status/404"), 404, "app.example.no", true},
+		{"the application says 500", get("/status/500"), 500, "app.example.no", true},
+		{"the application says 304", get("/status/304"), 304, "app.example.no", true},
+		{"the application redirects", get("/location"), 302, "app.example.no", true},
+		{"the application is down", strings.Replace(get("/"), "app.", "down.", 1), 502, "down.example.no", false},
+		{"a body over the bound", "POST / HTTP/1.1\r\nHost: app.example.no\r\nContent-Length: 1048577\r\n\r\n", 413, "app.example.no", false},
+		{"a chunk over the bound", "POST / HTTP/1.1\r\nHost: app.example.no\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\naaaa", 413, "app.example.no", false},
+		{"a hidden file", get("/.git/config"), 404, "app.example.no", false},
+		{"a hidden file below", get("/a/.env"), 404, "app.example.no", false},
+		{"a hidden file, encoded", get("/%2egit/config"), 404, "app.example.no", false},
+		{"a hidden file behind two slashes", get("//.git/config"), 404, "app.example.no", false},
+		{"a hidden file below what is well known", get("/.well-known/.env"), 404, "app.example.no", false},
+		{"what is well known", get("/.well-known/security.txt"), 200, "app.example.no", true},
+		{"a dot inside a name", get("/a.b/c."), 200, "app.example.no", true},
+		{"a path above the root", get("/../../etc/passwd"), 400, "", false},
+		{"a path above the root, encoded", get("/%2e%2e/%2e%2e/etc/passwd"), 400, "", false},
+		{"a path with NUL", get("/a%00b"), 400, "", false},
+		{"a request line over the bound", get("/" + big), 414, "", false},
+		{"a header field over the bound", get("/", "X-A: "+big), 400, "app.example.no", false},
+		{"a header over the bound", get("/", "X-A: "+big[:8000], "X-B: "+big[:8000], "X-C: "+big[:8000], "X-D: "+big[:8000], "X-E: "+big[:8000]), 400, "app.example.no", false},
+		{"TRACE", "TRACE / HTTP/1.1\r\nHost: app.example.no\r\n\r\n", 405, "app.example.no", false},
+		{"CONNECT", "CONNECT / HTTP/1.1\r\nHost: app.example.no\r\n\r\n", 405, "app.example.no", false},
+		{"no Host", "GET / HTTP/1.1\r\n\r\n", 400, "", false},
+		{"two Hosts", get("/", "Host: app.example.no"), 400, "app.example.no", false},
+		{"no Host in HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 0, "", false},
+		{"HTTP/0.9", "GET /\r\n", 0, "", false},
+		{"a name that is not served", strings.Replace(get("/"), "app.", "other.", 1), 0, "", false},
+		{"the address instead of a name", strings.Replace(get("/"), "app.example.no", w.client.HostAddr4.String(), 1), 0, "", false},
+		{"the name of another port's site", strings.Replace(get("/"), "app.", "alt.", 1), 0, "", false},
+		{"the generation, asked from elsewhere", strings.Replace(get("/"), "app.example.no", nginx.GenerationHost, 1), 0, "", false},
+		{"an absolute target wins over Host", strings.Replace(get("http://app.example.no/"), "Host: app", "Host: evil", 1), 200, "app.example.no", true},
+		{"an absolute target that is not served", get("http://evil.example.no/"), 0, "", false},
+		{"the name in other case, with a dot", strings.Replace(get("/"), "app.example.no", "APP.example.NO.", 1), 200, "app.example.no", true},
+		{"X-Accel-Redirect of the application", get("/xaccel"), 200, "app.example.no", true},
+		{"an upgrade", get("/", "Upgrade: websocket"), 200, "app.example.no", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w.app.take()
+			got := w.ask(t, tc.request)
+			if tc.status == 0 {
+				if !got.closed() {
+					t.Errorf("answer %s, want the connection closed", got)
+				}
+			} else if got.status != tc.status {
+				t.Fatalf("answer %s, want status %d", got, tc.status)
+			} else if tc.site != "" {
+				complete(t, got, expected[tc.site].Headers)
+			} else {
+				complete(t, got, catchAll)
+			}
+			if seen := len(w.app.take()); (seen == 1) != tc.reached || seen > 1 {
+				t.Errorf("the application saw %d requests, want one: %t", seen, tc.reached)
+			}
+		})
+	}
+}
+
+// spoofed are the headers by which a client may pretend to be somebody, somewhere
+// or something else, besides those in the table of proxy.conf.
+var spoofed = []string{
+	"Forwarded: for=6.6.6.6;host=evil.example.no", "X-Forwarded-For: 6.6.6.6", "X-Real-IP: 6.6.6.6", "X-Forwarded-Proto: https",
+	"X-Forwarded-Host: evil.example.no", "X-Forwarded-Port: 443", "X-Forwarded-Server: evil", "Proxy: http://evil.example.no",
+	"X-Original-URL: /admin", "X-Rewrite-URL: /admin", "X_Forwarded_For: 6.6.6.6", "X_Real_IP: 6.6.6.6", "REMOTE_USER: root",
+	"Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", "Connection: Upgrade, HTTP2-Settings, X-Real-IP", "TE: trailers", "Keep-Alive: 9", "Expect: 100-continue",
+}
+
+// The application gets the request's path byte for byte and only headers that
+// are the client's own to choose.
+func (w *web) testRequests(t *testing.T) {
+	t.Run("the path is passed on byte for byte", func(t *testing.T) {
+		for _, target := range []string{
+			"/a%2Fb", "/a/%2e%2e/b", "/a/./b/../c", "/a//b", "/a%20b%25?x=%0d%0a&y=/..", "/x%0d%0aSet-Cookie:%20hacked=1", "/b%C3%A5t/?", "/a;b=c",
+		} {
+			w.app.take()
+			got := w.ask(t, get(target))
+			seen := w.app.take()
+			if len(seen) != 1 || seen[0].RequestURI != target {
+				t.Errorf("%s: %s reached the application as %v", target, got, seen)
+			}
+			if got.header.Get("Set-Cookie") != "" {
+				t.Errorf("%s sets a cookie", target)
+			}
+		}
+	})
+	all := append([]string{"Accept: text/plain", "Authorization: Basic eA=="}, spoofed...)
+	table := regexp.MustCompile(`(?m)^proxy_set_header (\S+) "";$`).FindAllStringSubmatch(string(w.tree.Files["proxy.conf"]), -1)
+	if len(table) < 30 {
+		t.Fatalf("the table of proxy.conf has %d headers", len(table))
+	}
+	for _, m := range table {
+		all = append(all, m[1]+": spoofed", strings.ReplaceAll(m[1], "-", "_")+": spoofed")
+	}
+	for _, tc := range []struct {
+		name, host string // of the site
+		addr       netip.Addr
+		from       netip.Addr
+		port       string
+		seen       string // the Host the application sees
+	}{
+		{"over IPv4", "app.example.no", w.client.HostAddr4, w.client.Addr4, "80", "app.example.no"},
+		{"over IPv6", "app.example.no", w.client.HostAddr6, w.client.Addr6, "80", "app.example.no"},
+		{"on another port", "alt.example.no:8081", w.client.HostAddr6, w.client.Addr6, "8081", "alt.example.no:8081"},
+	} {
+		t.Run("no header of the client's is believed "+tc.name, func(t *testing.T) {
+			w.app.take()
+			var seen []*http.Request
+			for chunk := range batches(all, 30) { // nginx 1.30 bounds the number of fields too
+				request := strings.Replace(get("/", chunk...), "app.example.no", tc.host, 1)
+				if got := send(t.Context(), w.client.DialContext, net.JoinHostPort(tc.addr.String(), tc.port), request); got.status != 200 {
+					t.Fatalf("answer %s", got)
+				}
+				seen = append(seen, w.app.take()...)
+			}
+			for i, r := range seen {
+				want := http.Header{
+					"Connection": {"close"}, "X-Real-Ip": {tc.from.String()}, "X-Forwarded-For": {tc.from.String()},
+					"X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {tc.seen}, "X-Forwarded-Port": {tc.port},
+				}
+				if i == 0 {
+					want["Accept"], want["Authorization"] = []string{"text/plain"}, []string{"Basic eA=="}
+				}
+				if diff := cmp.Diff(want, r.Header); diff != "" {
+					t.Errorf("(-want +got)\n%s", diff)
+				}
+				if r.Host != tc.seen || r.Proto != "HTTP/1.1" {
+					t.Errorf("Host %q, %s, want %q, HTTP/1.1", r.Host, r.Proto, tc.seen)
+				}
+			}
+		})
+	}
+}
+
+// batches cuts a list into parts of at most n.
+func batches(all []string, n int) func(func([]string) bool) {
+	return func(yield func([]string) bool) {
+		for len(all) > 0 {
+			part := all[:min(n, len(all))]
+			all = all[len(part):]
+			if !yield(part) {
+				return
+			}
+		}
+	}
+}
+
+// A request that two programs could cut in two different ways is refused, and
+// what is hidden in its body never reaches the application.
+func (w *web) testSmuggling(t *testing.T) {
+	const hidden = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: app.example.no\r\n\r\n"
+	length := fmt.Sprintf("Content-Length: %d", len(hidden))
+	post := func(headers ...string) string {
+		return "POST / HTTP/1.1\r\nHost: app.example.no\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n" + hidden
+	}
+	for _, tc := range []struct {
+		name    string
+		request string
+		status  int
+	}{
+		{"length and chunks", post(length, "Transfer-Encoding: chunked"), 400},
+		{"chunks and length", post("Transfer-Encoding: chunked", length), 400},
+		{"two lengths", post("Content-Length: 5", length), 400},
+		{"a length in two", post("Content-Length: 5, 5"), 400},
+		{"a length with a sign", post("Content-Length: +5"), 400},
+		{"a name with a space", post("Transfer-Encoding : chunked", "Content-Length: 5"), 400},
+		{"an unknown coding", post("Transfer-Encoding: xchunked"), 501},
+		{"two codings", post("Transfer-Encoding: identity", "Transfer-Encoding: chunked"), 400},
+		{"a coding in two", post("Transfer-Encoding: chunked, identity"), 501},
+		{"chunks in HTTP/1.0", strings.Replace(post("Transfer-Encoding: chunked"), "HTTP/1.1", "HTTP/1.0", 1), 400},
+		{"a control character in a name", get("/", "X-\x01A: b"), 400},
+		{"NUL in a value", get("/", "X-A: b\x00c"), 400},
+		{"a line without a colon", get("/", "GET /smuggled HTTP/1.1"), 400},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w.app.take()
+			if got := w.ask(t, tc.request); got.status != tc.status {
+				t.Errorf("answer %s, want status %d", got, tc.status)
+			}
+			for _, r := range w.app.take() {
+				t.Errorf("the application saw %s %s", r.Method, r.RequestURI)
+			}
+		})
+	}
+}
+
+func (w *web) testSlowHeader(t *testing.T) {
+	conn, err := w.client.DialContext(t.Context(), "tcp", net.JoinHostPort(w.client.HostAddr4.String(), "80"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	start := time.Now()
+	conn.SetDeadline(start.Add(30 * time.Second))
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app.example.no\r\nX-Slow: "); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(conn)
+	if after := time.Since(start); after < 9*time.Second || after > 20*time.Second || len(got) > 0 {
+		t.Errorf("the connection ended after %s with %q, %v; want nothing after 10 s", after, got, err)
+	}
+}

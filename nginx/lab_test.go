@@ -1,0 +1,290 @@
+package nginx_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"molo/internal/facts"
+	"molo/internal/lab"
+	"molo/internal/lab/labtest"
+	"molo/internal/policy"
+	"molo/internal/resource"
+	"molo/nginx"
+)
+
+// sitesHCL is what the hosts serve: an application, one that is down, and one on
+// another port with a single header.
+const sitesHCL = `
+site "app.example.no" {
+  upstream = "127.0.0.1:8080"
+  max_body = "1m"
+}
+site "down.example.no" {
+  upstream = "127.0.0.1:9"
+}
+site "alt.example.no" {
+  upstream = "127.0.0.1:8080"
+  port     = 8081
+}
+`
+
+// What the configuration promises, on the nginx of every release.
+func TestNginx(t *testing.T) {
+	labtest.Need(t)
+	for _, release := range lab.Releases() {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			w := newWeb(t, release)
+			t.Run("Debian's default site is put aside", w.testDefaultSite)
+			t.Run("answers", w.testAnswers)
+			t.Run("what the application sees", w.testRequests)
+			t.Run("smuggled requests", w.testSmuggling)
+			t.Run("a client that never ends its header is cut off", w.testSlowHeader)
+			t.Run("a port that is taken leaves the old generation, and that shows", w.testTakenPort)
+			t.Run("a site that is gone is served no more", w.testRemovedSite)
+			t.Run("a site of the owner's with the same name", w.testConflict)
+			t.Run("600 sites with names of any length", w.testManySites)
+		})
+	}
+}
+
+// web is a Debian host with nginx, a client before it and an application behind it.
+type web struct {
+	host   *lab.Host
+	client *lab.Peer
+	app    *app
+	sites  []*policy.Site
+	tree   resource.Tree
+}
+
+func newWeb(t *testing.T, release string) *web {
+	t.Helper()
+	w := &web{host: labtest.Boot(t, release), app: &app{}, sites: parseSites(t, sitesHCL)}
+	w.client = labtest.Peer(t, w.host, "client")
+	l := listenOn(t, w.host, "127.0.0.1:8080")
+	server := &http.Server{Handler: w.app}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+	w.apply(t, w.sites)
+	return w
+}
+
+func parseSites(t *testing.T, text string) []*policy.Site {
+	t.Helper()
+	p, diags := policy.Parse([]policy.Source{{Name: "policies.hcl", Data: []byte(text)}})
+	if diags.HasErrors() {
+		t.Fatalf("policy: %+v", diags.Entries())
+	}
+	return p.Sites
+}
+
+// apply makes nginx serve the sites.
+func (w *web) apply(t *testing.T, sites []*policy.Site) {
+	t.Helper()
+	w.put(t, sites)
+	w.load(t)
+	if err := w.prove(t, w.tree, 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// put writes what molo would onto the host.
+func (w *web) put(t *testing.T, sites []*policy.Site) {
+	t.Helper()
+	resources, err := nginx.Compile(sites, w.facts(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range resources {
+		switch r := r.(type) {
+		case resource.Tree:
+			w.tree = r
+			w.writeTree(t, r)
+		case resource.File:
+			if err := w.host.WriteFile(r.Path, r.Content, r.Mode); err != nil {
+				t.Fatal(err)
+			}
+		case resource.Link:
+			labtest.Output(t, w.host, "rm", "-f", r.Path)
+		}
+	}
+}
+
+// load has nginx test and load what is there. A warning of nginx's fails the test.
+func (w *web) load(t *testing.T) {
+	t.Helper()
+	if res, err := w.host.Run(t.Context(), "nginx", "-t"); err != nil || res.Code != 0 || strings.Contains(res.Stderr, "[warn]") {
+		t.Fatalf("nginx -t: %v, exit %d\n%s", err, res.Code, res.Stderr)
+	}
+	labtest.Output(t, w.host, "systemctl", "reload", "nginx")
+}
+
+// writeTree unpacks a generation and points the link at it.
+func (w *web) writeTree(t *testing.T, tree resource.Tree) {
+	t.Helper()
+	var archive bytes.Buffer
+	out := tar.NewWriter(&archive)
+	dir := "gen-" + resource.Generation(tree.Files)
+	for name, content := range tree.Files {
+		header := &tar.Header{Name: path.Join(dir, name), Mode: 0o644, Size: int64(len(content))}
+		if err := out.WriteHeader(header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	labtest.Output(t, w.host, "mkdir", "-p", tree.Dir)
+	untar := w.host.Command(t.Context(), "tar", "-x", "-C", tree.Dir)
+	untar.Stdin = &archive
+	if said, err := untar.CombinedOutput(); err != nil {
+		t.Fatalf("unpacking the tree: %v\n%s", err, said)
+	}
+	labtest.Output(t, w.host, "ln", "-sfn", dir, nginx.Current)
+}
+
+// facts reads what the host serves besides molo's sites.
+func (w *web) facts(t *testing.T) facts.Nginx {
+	t.Helper()
+	host := facts.Nginx{Installed: true, Foreign: map[string]string{}}
+	list := labtest.Output(t, w.host, "find", "/etc/nginx/nginx.conf", "/etc/nginx/conf.d", "/etc/nginx/sites-enabled", "-not", "-type", "d")
+	for name := range strings.FieldsSeq(list) {
+		text, err := w.host.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		host.Foreign[name] = string(text)
+		if name == nginx.DefaultSite {
+			host.DefaultSite = strings.TrimSpace(labtest.Output(t, w.host, "readlink", name))
+		}
+	}
+	return host
+}
+
+// prove asks nginx, from the host itself, until it runs with the tree.
+func (w *web) prove(t *testing.T, tree resource.Tree, limit time.Duration) error {
+	t.Helper()
+	probes, err := nginx.Probes(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range probes {
+		for _, address := range []string{"127.0.0.1", "[::1]"} {
+			if err := w.probe(t.Context(), p, address, limit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// probe asks one address until it says what is wanted several times in a row: for
+// a moment after a reload old workers take connections too.
+func (w *web) probe(ctx context.Context, p nginx.Probe, address string, limit time.Duration) error {
+	target := fmt.Sprintf("%s:%d", address, p.Port)
+	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", p.Path, p.Host)
+	var got answer
+	row := 0
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		got = send(ctx, w.host.DialContext, target, request)
+		if got.err != nil || got.status != 200 || got.body != p.Want {
+			row = 0
+		} else if row++; row == 5 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s answers %s, want %q", target, got, p.Want)
+}
+
+func (w *web) testDefaultSite(t *testing.T) {
+	if res, err := w.host.Run(t.Context(), "test", "-e", nginx.DefaultSite); err != nil || res.Code == 0 {
+		t.Errorf("Debian's default site is still there (%v)", err)
+	}
+}
+
+func (w *web) testTakenPort(t *testing.T) {
+	before := w.tree
+	taken := listenOn(t, w.host, ":8090")
+	w.put(t, parseSites(t, sitesHCL+`
+site "late.example.no" {
+  upstream = "127.0.0.1:8080"
+  port     = 8090
+}`))
+	w.load(t)
+	if err := w.prove(t, w.tree, time.Second); err == nil {
+		t.Error("the new generation answers on a port that another program has")
+	}
+	if err := w.prove(t, before, time.Second); err != nil {
+		t.Errorf("the old generation is gone: %v", err)
+	}
+	taken.Close()
+	w.load(t)
+	if err := w.prove(t, w.tree, 5*time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+func (w *web) testRemovedSite(t *testing.T) {
+	const request = "GET / HTTP/1.1\r\nHost: down.example.no\r\nConnection: close\r\n\r\n"
+	if got := w.ask(t, request); got.status != 502 {
+		t.Errorf("before: %s, want 502", got)
+	}
+	w.apply(t, slices.DeleteFunc(slices.Clone(w.sites), func(s *policy.Site) bool { return s.Name.V == "down.example.no" }))
+	if got := w.ask(t, request); !got.closed() {
+		t.Errorf("after: %s, want the connection closed", got)
+	}
+}
+
+// nginx takes a name served twice for a trifle; molo does not.
+func (w *web) testConflict(t *testing.T) {
+	const file = "/etc/nginx/conf.d/other.conf"
+	if err := w.host.WriteFile(file, []byte("server {\n\tlisten 80;\n\tserver_name app.example.no;\n}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	defer labtest.Output(t, w.host, "rm", file)
+	res, err := w.host.Run(t.Context(), "nginx", "-t")
+	if err != nil || res.Code != 0 || !strings.Contains(res.Stderr, `conflicting server name "app.example.no"`) {
+		t.Errorf("nginx -t: %v, exit %d\n%s", err, res.Code, res.Stderr)
+	}
+	if _, err := nginx.Compile(w.sites, w.facts(t)); err == nil || !strings.Contains(err.Error(), file+":3") {
+		t.Errorf("error %v, want one that names %s:3", err, file)
+	}
+}
+
+func (w *web) testManySites(t *testing.T) {
+	for _, length := range []int{20, 46, 47, 100, 253} {
+		var text strings.Builder
+		for i := range 600 {
+			fmt.Fprintf(&text, "site %q {\n  upstream = \"127.0.0.1:8080\"\n}\n", longName(i, length))
+		}
+		w.apply(t, parseSites(t, text.String()))
+		got := w.ask(t, fmt.Sprintf("GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", longName(599, length)))
+		if got.status != 200 {
+			t.Errorf("the last of 600 names of %d bytes: %s", length, got)
+		}
+	}
+}
+
+// longName returns the i-th host name of a length of at least 20 bytes.
+func longName(i, length int) string {
+	name := fmt.Sprintf("s%03d.example.no", i)
+	for len(name) < length {
+		n := min(60, length-len(name)-1)
+		if length-len(name)-1-n == 1 { // a dot alone would be left
+			n--
+		}
+		name = strings.Repeat("x", n) + "." + name
+	}
+	return name
+}
