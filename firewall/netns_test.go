@@ -68,6 +68,8 @@ func newSpace(t *testing.T) *space {
 		t.Fatalf("making a network namespace: %v", err)
 	}
 	t.Cleanup(func() { s.file.Close() })
+	// Without duplicate address detection IPv6 is there as soon as a link is.
+	s.sysctl(t, "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.all.accept_dad=0")
 	s.must(t, func() error { return setUp("lo") })
 	return s
 }

@@ -2,7 +2,6 @@ package firewall_test
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -40,26 +39,21 @@ const (
 	morePatience = 6 * time.Second
 )
 
-// serve answers on a TCP and a UDP port of a space, in both families.
-func serve(t *testing.T, s *space, tcpPort, udpPort uint16) {
+// serve answers on a TCP and a UDP port of a space.
+func serve(t *testing.T, s *space, tcpAt, udpAt netip.AddrPort) {
 	t.Helper()
 	s.must(t, func() error {
-		if tcpPort != 0 {
-			l, err := net.Listen("tcp", fmt.Sprintf(":%d", tcpPort))
-			if err != nil {
-				return err
-			}
-			t.Cleanup(func() { l.Close() })
-			go accept(l)
+		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(tcpAt))
+		if err != nil {
+			return err
 		}
-		if udpPort == 0 {
-			return nil
-		}
-		c, err := net.ListenPacket("udp", fmt.Sprintf(":%d", udpPort))
+		t.Cleanup(func() { l.Close() })
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(udpAt))
 		if err != nil {
 			return err
 		}
 		t.Cleanup(func() { c.Close() })
+		go accept(l)
 		go echo(c)
 		return nil
 	})
@@ -92,9 +86,12 @@ func echo(c net.PacketConn) {
 func (s *space) try(protocol firewall.Protocol, source, target netip.AddrPort, wait time.Duration) (outcome, error) {
 	var conn net.Conn
 	err := s.do(func() error {
-		d := net.Dialer{Timeout: wait, LocalAddr: net.TCPAddrFromAddrPort(source)}
-		if protocol == firewall.UDP {
+		d := net.Dialer{Timeout: wait}
+		switch {
+		case protocol == firewall.UDP && source.IsValid():
 			d.LocalAddr = net.UDPAddrFromAddrPort(source)
+		case source.IsValid():
+			d.LocalAddr = net.TCPAddrFromAddrPort(source)
 		}
 		var err error
 		conn, err = d.Dial(protocol.String(), target.String())

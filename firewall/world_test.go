@@ -82,9 +82,7 @@ func newWorld(t *testing.T, flavour string) *world {
 	w.spaces["docker0/other"] = w.spaces["docker0"]
 	w.neighbour(t, "br-0123456789ab", "veththird", "172.18.0.1/16 2001:db8:d1c::1/64", "172.18.0.2/16 2001:db8:d1c::2/64")
 	w.neighbour(t, "lxdbr0", "vethvm", "10.99.0.1/24 2001:db8:99::1/64", "10.99.0.2/24 2001:db8:99::2/64")
-	for _, link := range []string{"docker0/web", "docker0/other", "br-0123456789ab", "lxdbr0", "eth0"} {
-		serve(t, w.spaces[link], 80, 53)
-	}
+	w.serveAndSettle(t)
 	loopbackVia(t, w.spaces["eth1"], "10.77.0.1")
 	return w
 }
@@ -113,6 +111,21 @@ func (w *world) neighbour(t *testing.T, link, cable, hostAddresses, addresses st
 		}
 		return route(gateways(strings.Fields(addresses))...)
 	})
+}
+
+// serveAndSettle starts a service at each neighbour and waits until the host reaches
+// it, so that no later packet is sent twice for want of a link-layer address.
+func (w *world) serveAndSettle(t *testing.T) {
+	t.Helper()
+	for _, family := range bothFamilies() {
+		for _, name := range []string{"INTERNET", "LAN", "OFFICE", "WEB", "OTHER", "THIRD", "VM"} {
+			at := netip.MustParseAddr(addresses(family)[name])
+			serve(t, w.spaces[linkOf(name)], netip.AddrPortFrom(at, 80), netip.AddrPortFrom(at, 53))
+			if got, err := w.host.try(firewall.TCP, netip.AddrPort{}, netip.AddrPortFrom(at, 80), morePatience); got != open {
+				t.Fatalf("%s is not there: %s %v", at, got, err)
+			}
+		}
+	}
 }
 
 // loopbackVia makes a space send packets for 127.0.0.1 to a gateway, as a neighbour

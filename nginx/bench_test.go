@@ -8,7 +8,7 @@ import (
 
 // A host with 600 sites is compiled on every run of molo, changed or not.
 func BenchmarkCompile600Sites(b *testing.B) {
-	sites := manySites(b, 600, 30)
+	sites := manySites(b, 600)
 	for b.Loop() {
 		if _, err := Compile(sites, facts.Nginx{}); err != nil {
 			b.Fatal(err)
@@ -18,7 +18,7 @@ func BenchmarkCompile600Sites(b *testing.B) {
 
 // Finding out that nothing has changed is a comparison of bytes.
 func BenchmarkNoChange600Sites(b *testing.B) {
-	sites := manySites(b, 600, 30)
+	sites := manySites(b, 600)
 	want, have := treeOf(b, compile(b, sites, facts.Nginx{})), treeOf(b, compile(b, sites, facts.Nginx{}))
 	for b.Loop() {
 		if !want.Equal(have) {
@@ -29,7 +29,7 @@ func BenchmarkNoChange600Sites(b *testing.B) {
 
 // A tree read back from a host is linted whole.
 func BenchmarkLint600Sites(b *testing.B) {
-	tree := treeOf(b, compile(b, manySites(b, 600, 30), facts.Nginx{}))
+	tree := treeOf(b, compile(b, manySites(b, 600), facts.Nginx{}))
 	for b.Loop() {
 		if findings := Lint(tree.Files); len(findings) > 0 {
 			b.Fatal(findings)

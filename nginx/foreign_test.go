@@ -51,7 +51,7 @@ func TestForeignServersThatCollide(t *testing.T) {
 // One foreign default server is one problem, however many sites there are.
 func TestCollisionsOfAPortAreToldOnce(t *testing.T) {
 	host := facts.Nginx{Foreign: map[string]string{"x.conf": "server { listen 80 default_server; }"}}
-	_, err := Compile(manySites(t, 50, 30), host)
+	_, err := Compile(manySites(t, 50), host)
 	if err == nil || strings.Count(err.Error(), "\n") != 0 {
 		t.Errorf("error %v, want one line", err)
 	}

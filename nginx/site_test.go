@@ -68,15 +68,12 @@ func newSite(t testing.TB, at hcl.Range, fields []string) *policy.Site {
 	}
 }
 
-// manySites returns sites with host names of a length, which is at least 20.
-func manySites(t testing.TB, count, length int) []*policy.Site {
+// manySites returns sites with host names of 30 bytes.
+func manySites(t testing.TB, count int) []*policy.Site {
 	t.Helper()
 	var text strings.Builder
 	for i := range count {
-		suffix := fmt.Sprintf(".%04d.example.no", i)
-		name := strings.TrimPrefix(strings.Repeat("."+strings.Repeat("a", 31), 8)[256-(length-len(suffix)):], ".")
-		name += strings.Repeat("b", length-len(name)-len(suffix)) + suffix
-		fmt.Fprintf(&text, "site %s 127.0.0.1:%d 80 1048576\n\tX-Frame-Options: DENY\n\tX-Content-Type-Options: nosniff\n", name, 2000+i)
+		fmt.Fprintf(&text, "site customer-number-%03d.example.no 127.0.0.1:%d 80 1048576\n\tX-Frame-Options: DENY\n\tX-Content-Type-Options: nosniff\n", i, 2000+i)
 	}
 	return newSites(t, text.String())
 }

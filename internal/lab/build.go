@@ -120,7 +120,7 @@ func bootstrap(ctx context.Context, release, dir string, log io.Writer) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Unshareflags: syscall.CLONE_NEWNS, Setsid: true}
 	cmd.WaitDelay = time.Second
 	if err := runWithParent(cmd); err != nil {
-		return fmt.Errorf("running mmdebstrap: %w\n%s", err, tail.String())
+		return fmt.Errorf("running mmdebstrap: %w\n%s", errors.Join(context.Cause(ctx), err), tail.String())
 	}
 	return nil
 }
