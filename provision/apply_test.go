@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/hcl/v2"
 
 	"molo/internal/facts"
 	"molo/internal/host/hosttest"
@@ -17,19 +16,13 @@ import (
 	"molo/provision"
 )
 
-func at[T any](line int, v T) policy.Value[T] {
-	return policy.Value[T]{V: v, Set: true, Range: hcl.Range{Filename: "policies.hcl", Start: hcl.Pos{Line: line}}}
-}
-
 func dockerPolicy() *policy.Policy {
 	return &policy.Policy{Docker: &policy.Docker{
-		ICC: at(2, false), NoNewPrivileges: at(3, true), LiveRestore: at(4, true),
-		PublishAddress: at(5, netip.MustParseAddr("127.0.0.1")), UsernsRemap: at(6, "off"), Restart: at(7, "auto"),
-		Log: policy.Log{Driver: at(8, "journald")},
+		ICC: provision.At(2, false), NoNewPrivileges: provision.At(3, true), LiveRestore: provision.At(4, true),
+		PublishAddress: provision.At(5, netip.MustParseAddr("127.0.0.1")), UsernsRemap: provision.At(6, "off"), Restart: provision.At(7, "auto"),
+		Log: policy.Log{Driver: provision.At(8, "journald")},
 	}}
 }
-
-func boolean(b bool) *bool { return &b }
 
 // dockerHost is a host with a stock engine and one container; its dockerd reads
 // daemon.json as a real one does.
@@ -37,7 +30,7 @@ func dockerHost() *hosttest.Host {
 	return &hosttest.Host{
 		Is: facts.Facts{Docker: facts.Docker{
 			Installed: true, Running: true, Major: 28,
-			Effective:  facts.Effective{ICC: boolean(true), PublishAddress: "0.0.0.0", LiveRestore: boolean(false), LogDriver: "json-file", UsernsRemap: boolean(false)},
+			Effective:  facts.Effective{ICC: provision.Bool(true), PublishAddress: "0.0.0.0", LiveRestore: provision.Bool(false), LogDriver: "json-file", UsernsRemap: provision.Bool(false)},
 			Containers: []facts.Container{{ID: "c1", Name: "web", Running: true}},
 		}},
 		React: func(h *hosttest.Host, did string) {
@@ -48,10 +41,10 @@ func dockerHost() *hosttest.Host {
 			effective := &h.Is.Docker.Effective
 			switch did {
 			case "reload docker.service":
-				effective.LiveRestore = boolean(key("live-restore") == "true" || *effective.LiveRestore)
+				effective.LiveRestore = provision.Bool(key("live-restore") == "true" || *effective.LiveRestore)
 			case "restart docker.service":
 				h.Is.Docker.ConfigNewer = false
-				effective.LiveRestore = boolean(key("live-restore") == "true")
+				effective.LiveRestore = provision.Bool(key("live-restore") == "true")
 				effective.LogDriver = "json-file"
 				if key("log-driver") != "" {
 					effective.LogDriver = strings.Trim(key("log-driver"), `"`)
@@ -207,7 +200,7 @@ func TestCausesTellDriftFromAChangedPolicy(t *testing.T) {
 	icc := resource.KeyID(provision.DaemonJSON, "icc")
 	h.State[icc] = resource.Key{File: provision.DaemonJSON, Path: []string{"icc"}, Value: []byte("true"), Raw: true}
 	changed := dockerPolicy()
-	changed.Docker.Log.Driver = at(8, "syslog")
+	changed.Docker.Log.Driver = provision.At(8, "syslog")
 	want := map[resource.ID]provision.Cause{
 		icc: provision.Drift,
 		resource.KeyID(provision.DaemonJSON, "log-driver"): provision.PolicyChanged,

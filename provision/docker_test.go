@@ -14,32 +14,24 @@ import (
 	"molo/internal/resource"
 )
 
-// at returns a value as a policy holds it, written on a line of policies.hcl.
-func at[T any](line int, v T) policy.Value[T] {
-	return policy.Value[T]{V: v, Set: true, Range: hcl.Range{Filename: "policies.hcl", Start: hcl.Pos{Line: line}}}
-}
-
 // hardened is an empty block docker with its defaults.
 func hardened() *policy.Docker {
 	return &policy.Docker{
-		ICC: at(1, false), NoNewPrivileges: at(1, true), LiveRestore: at(1, true),
-		PublishAddress: at(1, netip.MustParseAddr("127.0.0.1")), UsernsRemap: at(1, "auto"), Restart: at(1, "auto"),
-		Log:   policy.Log{Driver: at(1, "local"), MaxSize: at(1, "10m"), MaxFile: at(1, 5)},
+		ICC: At(1, false), NoNewPrivileges: At(1, true), LiveRestore: At(1, true),
+		PublishAddress: At(1, netip.MustParseAddr("127.0.0.1")), UsernsRemap: At(1, "auto"), Restart: At(1, "auto"),
+		Log:   policy.Log{Driver: At(1, "local"), MaxSize: At(1, "10m"), MaxFile: At(1, 5)},
 		Range: hcl.Range{Filename: "policies.hcl", Start: hcl.Pos{Line: 1}},
 	}
 }
-
-func yes() *bool { v := true; return &v }
-func no() *bool  { v := false; return &v }
 
 // stock is a running engine as Debian installs it.
 func stock(major int) facts.Docker {
 	d := facts.Docker{
 		Installed: true, Running: true, Major: major, Flags: []string{"-H", "fd://"},
-		Effective: facts.Effective{ICC: yes(), PublishAddress: "0.0.0.0", LiveRestore: no(), LogDriver: "json-file", UsernsRemap: no()},
+		Effective: facts.Effective{ICC: Bool(true), PublishAddress: "0.0.0.0", LiveRestore: Bool(false), LogDriver: "json-file", UsernsRemap: Bool(false)},
 	}
 	if major >= 23 {
-		d.Effective.NoNewPrivileges = no()
+		d.Effective.NoNewPrivileges = Bool(false)
 	}
 	return d
 }
@@ -102,12 +94,12 @@ func TestDaemonSettingsFollowTheEngineAndWhatIsThere(t *testing.T) {
 			strings.Replace(base, "live-restore = true\n", "", 1) + networks + logs + userns,
 		},
 		{
-			"journald has no bounds of its own", func(p *policy.Docker) { p.Log.Driver = at(2, "journald") },
+			"journald has no bounds of its own", func(p *policy.Docker) { p.Log.Driver = At(2, "journald") },
 			stock(28), base + networks + "log-driver = \"journald\"\n" + userns,
 		},
 		{
 			"settings pass through", func(p *policy.Docker) {
-				p.Settings = at(3, []policy.Setting{{Key: "mtu", Value: json.RawMessage("1400")}})
+				p.Settings = At(3, []policy.Setting{{Key: "mtu", Value: json.RawMessage("1400")}})
 			},
 			stock(28), base + networks + logs + userns + "mtu = 1400\n",
 		},
@@ -200,7 +192,7 @@ func written(t *testing.T, p *policy.Docker, d facts.Docker) map[resource.ID]res
 
 func TestDockerIsReloadedOrRestartedOnlyAsMuchAsNeeded(t *testing.T) {
 	settled := with(stock(28), func(d *facts.Docker) {
-		d.Effective = facts.Effective{ICC: no(), PublishAddress: "127.0.0.1", LiveRestore: yes(), NoNewPrivileges: yes(), LogDriver: "local", UsernsRemap: yes()}
+		d.Effective = facts.Effective{ICC: Bool(false), PublishAddress: "127.0.0.1", LiveRestore: Bool(true), NoNewPrivileges: Bool(true), LogDriver: "local", UsernsRemap: Bool(true)}
 		d.Config = `{"userns-remap": "default"}`
 	})
 	liveRestoreID := resource.KeyID(DaemonJSON, "live-restore")
@@ -228,12 +220,12 @@ func TestDockerIsReloadedOrRestartedOnlyAsMuchAsNeeded(t *testing.T) {
 		},
 		{
 			"without live-restore the plan says what stops", running,
-			func(p *policy.Docker) { p.LiveRestore = at(2, false) },
+			func(p *policy.Docker) { p.LiveRestore = At(2, false) },
 			func(s map[resource.ID]resource.Resource) { clear(s) },
 			[]string{"restart: stops 1 container; those with a restart policy come back"},
 		},
 		{
-			"restart = manual never restarts", running, func(p *policy.Docker) { p.Restart = at(2, "manual") },
+			"restart = manual never restarts", running, func(p *policy.Docker) { p.Restart = At(2, "manual") },
 			func(s map[resource.ID]resource.Resource) { clear(s) }, []string{"reload: "},
 		},
 		{
@@ -276,7 +268,7 @@ func TestDockerIsReloadedOrRestartedOnlyAsMuchAsNeeded(t *testing.T) {
 func TestRunningContainersKeepTheOldNetworkUntilTheyStop(t *testing.T) {
 	d := with(stock(28), func(d *facts.Docker) {
 		d.Containers = []facts.Container{web()}
-		d.Effective.LiveRestore, d.Effective.NoNewPrivileges, d.Effective.LogDriver = yes(), yes(), "local"
+		d.Effective.LiveRestore, d.Effective.NoNewPrivileges, d.Effective.LogDriver = Bool(true), Bool(true), "local"
 	})
 	step := stepFor(t, hardened(), d, written(t, hardened(), d), Memory{})
 	if !step.Empty() {

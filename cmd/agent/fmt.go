@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -88,15 +87,7 @@ func (a *app) formatSources(names []string) ([]policy.Source, error) {
 	if len(names) == 0 {
 		return a.sources()
 	}
-	var all []policy.Source
-	for _, name := range names {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("reading the policy: %w", err)
-		}
-		all = append(all, policy.Source{Name: name, Data: data})
-	}
-	return all, nil
+	return readSources(names)
 }
 
 func (a *app) format(name string, data []byte) ([]byte, error) {

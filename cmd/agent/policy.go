@@ -35,6 +35,10 @@ func (a *app) sources() ([]policy.Source, error) {
 			return nil, err
 		}
 	}
+	return readSources(names)
+}
+
+func readSources(names []string) ([]policy.Source, error) {
 	var all []policy.Source
 	for _, name := range names {
 		data, err := os.ReadFile(name)
