@@ -157,11 +157,16 @@ func address(name string, addresses ...string) error {
 	return netlink.LinkSetUp(link)
 }
 
-// route sends everything through these gateways.
-func route(gateways ...string) error {
-	for _, g := range gateways {
-		if err := netlink.RouteAdd(&netlink.Route{Gw: net.ParseIP(g)}); err != nil {
-			return fmt.Errorf("route via %s: %w", g, err)
+// route adds routes, "192.0.2.0/24 203.0.113.99" and so on.
+func route(routes ...string) error {
+	for _, r := range routes {
+		network, gateway, _ := strings.Cut(r, " ")
+		_, dst, err := net.ParseCIDR(network)
+		if err != nil {
+			return err
+		}
+		if err := netlink.RouteAdd(&netlink.Route{Dst: dst, Gw: net.ParseIP(gateway)}); err != nil {
+			return fmt.Errorf("route %s: %w", r, err)
 		}
 	}
 	return nil

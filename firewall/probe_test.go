@@ -136,11 +136,14 @@ type attempt struct {
 	err error
 }
 
-// tryAll makes all attempts at once: silence takes long.
+// tryAll makes all attempts, many at once: silence takes long.
 func tryAll(attempts []*attempt) {
 	var wg sync.WaitGroup
+	slots := make(chan struct{}, 256) // threads
 	for _, a := range attempts {
 		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
 			a.got, a.err = a.from.try(a.packet.Protocol, a.source, a.target, patience)
 			if a.err == nil && a.got == silent && a.want != silent {
 				a.got, a.err = a.from.try(a.packet.Protocol, a.source, a.target, morePatience)

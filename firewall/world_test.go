@@ -37,6 +37,7 @@ func addresses(family resource.Family) map[string]string {
 		return map[string]string{
 			"ANY": "::/0", "HOST": "2001:db8:1::1", "HOST2": "2001:db8:1::2",
 			"INTERNET": "2001:db8:1::99", "EVIL": "2001:db8:1::66", "LATE": "2001:db8:1::67", "FRIEND": "2001:db8:1::9",
+			"REMOTE": "2001:db8:a::99", "STATION": "2001:db8:9::5",
 			"LAN": "2001:db8:77::9", "LANNET": "2001:db8:77::/64", "OFFICE": "2001:db8:88::9",
 			"WEB": "2001:db8:d0c::2", "OTHER": "2001:db8:d0c::3", "THIRD": "2001:db8:d1c::2", "VM": "2001:db8:99::2",
 		}
@@ -44,6 +45,7 @@ func addresses(family resource.Family) map[string]string {
 	return map[string]string{
 		"ANY": "0.0.0.0/0", "HOST": "203.0.113.1", "HOST2": "203.0.113.2", "LOOPBACK": "127.0.0.1",
 		"INTERNET": "203.0.113.99", "EVIL": "203.0.113.66", "LATE": "203.0.113.67", "FRIEND": "203.0.113.9",
+		"REMOTE": "198.51.100.99", "STATION": "192.0.2.7",
 		"LAN": "10.77.0.9", "LANNET": "10.77.0.0/24", "OFFICE": "10.88.0.9",
 		"WEB": "172.17.0.2", "OTHER": "172.17.0.3", "THIRD": "172.18.0.2", "VM": "10.99.0.2",
 	}
@@ -73,7 +75,11 @@ func newWorld(t *testing.T, flavour string) *world {
 	w := &world{flavour: flavour, host: newSpace(t), spaces: map[string]*space{}}
 	w.host.sysctl(t, "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv6.icmp.ratelimit=0", "net.ipv4.icmp_ratelimit=0")
 	w.neighbour(t, "eth0", "", "203.0.113.1/24 203.0.113.2/24 2001:db8:1::1/64 2001:db8:1::2/64",
-		"203.0.113.99/24 203.0.113.66/24 203.0.113.67/24 203.0.113.9/24 2001:db8:1::99/64 2001:db8:1::66/64 2001:db8:1::67/64 2001:db8:1::9/64")
+		"203.0.113.99/24 203.0.113.66/24 203.0.113.67/24 203.0.113.9/24 2001:db8:1::99/64 2001:db8:1::66/64 2001:db8:1::67/64 2001:db8:1::9/64 "+
+			"198.51.100.99/32 192.0.2.7/32 2001:db8:a::99/128 2001:db8:9::5/128")
+	w.host.must(t, func() error {
+		return route("198.51.100.99/32 203.0.113.99", "192.0.2.7/32 203.0.113.99", "2001:db8:a::99/128 2001:db8:1::99", "2001:db8:9::5/128 2001:db8:1::99")
+	})
 	w.neighbour(t, "eth1", "", "10.77.0.1/24 2001:db8:77::1/64", "10.77.0.9/24 2001:db8:77::9/64")
 	w.neighbour(t, "br-lan", "lanport", "10.88.0.1/24 2001:db8:88::1/64", "10.88.0.9/24 2001:db8:88::9/64")
 	w.neighbour(t, "docker0", "vethweb", "172.17.0.1/16 2001:db8:d0c::1/64", "172.17.0.2/16 2001:db8:d0c::2/64")
@@ -145,18 +151,20 @@ func loopbackVia(t *testing.T, s *space, gateway string) {
 		if err := netlink.AddrDel(lo, own); err != nil {
 			return err
 		}
-		return netlink.RouteAdd(&netlink.Route{Dst: netlink.NewIPNet(own.IP), Gw: net.ParseIP(gateway)})
+		return route("127.0.0.1/32 " + gateway)
 	})
 }
 
-// gateways returns the first address of the first network of each family.
+// gateways returns default routes via the first address of the first network of
+// each family.
 func gateways(addresses []string) []string {
 	var all []string
 	seen := map[bool]bool{}
 	for _, a := range addresses {
 		p := netip.MustParsePrefix(a)
 		if !seen[p.Addr().Is6()] {
-			all = append(all, p.Masked().Addr().Next().String())
+			anywhere := netip.PrefixFrom(p.Addr(), 0).Masked()
+			all = append(all, anywhere.String()+" "+p.Masked().Addr().Next().String())
 		}
 		seen[p.Addr().Is6()] = true
 	}

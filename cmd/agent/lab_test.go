@@ -125,7 +125,7 @@ func (w *world) answers(address netip.Addr, port int) bool {
 		return false
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(2 * time.Second)) //nolint:errcheck // the read below fails if this does
+	conn.SetDeadline(time.Now().Add(2 * time.Second))
 	fmt.Fprintf(conn, "GET / HTTP/1.0\r\nHost: x\r\n\r\n")
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	return err == nil && (strings.HasPrefix(line, "HTTP/1.") || strings.HasPrefix(line, "SSH-2."))
@@ -244,7 +244,7 @@ func (w *world) survives(line string) {
 	w.sh(line)
 	w.molo(0, "apply")
 	for name, conn := range map[string]net.Conn{"published": direct, "proxied": proxied} {
-		conn.SetReadDeadline(time.Now().Add(3 * time.Second)) //nolint:errcheck // the read below fails if this does
+		conn.SetReadDeadline(time.Now().Add(3 * time.Second))
 		drain := make([]byte, 1)
 		// More than what may have been buffered since the apply began.
 		if _, err := io.CopyN(io.Discard, conn, 200); err != nil {
@@ -263,7 +263,7 @@ func (w *world) stream(port int, host string) net.Conn {
 		w.Fatal(err)
 	}
 	fmt.Fprintf(conn, "GET /stream HTTP/1.1\r\nHost: %s\r\n\r\n", host)
-	conn.SetReadDeadline(time.Now().Add(3 * time.Second)) //nolint:errcheck // the read below fails if this does
+	conn.SetReadDeadline(time.Now().Add(3 * time.Second))
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		w.Fatalf("the stream through port %d does not begin: %v", port, err)
 	}

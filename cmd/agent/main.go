@@ -39,8 +39,9 @@ func (r reported) Unwrap() error { return r.error }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) //nolint:gocritic // the process ends here anyway
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
 // run runs molo and returns its exit code.
@@ -50,7 +51,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err := a.show(err); err != nil {
-		fmt.Fprintln(stderr, "molo:", err)
+		fmt.Fprintln(stderr, "molo:", err) //nolint:errcheck // there is nowhere left to say it
 		return exitFailed
 	}
 	return exitCode(err)

@@ -26,10 +26,11 @@ The releases are: `
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
-		os.Exit(1) //nolint:gocritic // stop() has nothing left to do
+		os.Exit(1)
 	}
 }
 

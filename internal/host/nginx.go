@@ -41,12 +41,12 @@ func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
 			}
 		}
 		for _, site := range p.Sites {
-			response, _, err := get(ctx, transport, site.Port, site.Site, "/")
+			header, _, err := get(ctx, transport, site.Port, site.Site, "/")
 			if err != nil {
 				return fmt.Errorf("site %s: %w", site.Site, err)
 			}
 			for name, want := range site.Headers {
-				if got := response.Header.Values(name); len(got) != 1 || got[0] != want {
+				if got := header.Values(name); len(got) != 1 || got[0] != want {
 					return fmt.Errorf("site %s: sends the header %s as %q, not once as %q", site.Site, name, got, want)
 				}
 			}
@@ -56,7 +56,7 @@ func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
 }
 
 // get sends one request to loopback. It follows no redirect and reads a short body only.
-func get(ctx context.Context, transport http.RoundTripper, port uint16, host, path string) (*http.Response, string, error) {
+func get(ctx context.Context, transport http.RoundTripper, port uint16, host, path string) (http.Header, string, error) {
 	url := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))) + path
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -72,7 +72,7 @@ func get(ctx context.Context, transport http.RoundTripper, port uint16, host, pa
 	if err != nil {
 		return nil, "", err
 	}
-	return response, string(body), nil
+	return response.Header, string(body), nil
 }
 
 // nginxLogSize is where new lines of the error log will begin.

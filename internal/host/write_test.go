@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -218,8 +219,8 @@ func TestTheRunLockNamesItsHolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = h.Lock("molo apply --again")
-	locked, ok := err.(*LockedError)
-	if !ok || locked.Holder.PID != os.Getpid() || locked.Holder.Command != "molo apply" {
+	var locked *LockedError
+	if !errors.As(err, &locked) || locked.Holder.PID != os.Getpid() || locked.Holder.Command != "molo apply" {
 		t.Errorf("got %v, want the holder", err)
 	}
 	if err := unlock(); err != nil {

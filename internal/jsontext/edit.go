@@ -88,10 +88,10 @@ func checkMember(text string, path []string) error {
 		return errors.New("the path is not UTF-8")
 	}
 	if err := checkEncoding(text); err != nil {
-		return fmt.Errorf("reading the value: %v", err)
+		return fmt.Errorf("reading the value: %v", err) //nolint:errorlint // its position is one in the value, not in the file
 	}
 	if _, err := scanValue(text, len(path)); err != nil {
-		return fmt.Errorf("reading the value: %v", err)
+		return fmt.Errorf("reading the value: %v", err) //nolint:errorlint // its position is one in the value, not in the file
 	}
 	return nil
 }

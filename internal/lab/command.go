@@ -94,7 +94,7 @@ func run(ctx context.Context, cmd *exec.Cmd) (Result, error) {
 		return res, context.Cause(ctx)
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		res.Code = exitCode(exit.ProcessState.Sys().(syscall.WaitStatus))
+		res.Code = exitCode(exit.Sys().(syscall.WaitStatus))
 		return res, nil
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {

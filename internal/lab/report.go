@@ -41,6 +41,6 @@ func (h *Host) console() string {
 	if err != nil {
 		return err.Error()
 	}
-	tail.Write(data)
+	tail.Write(data) //nolint:errcheck // a buffer takes everything
 	return "--- console\n" + tail.String() + "\n"
 }

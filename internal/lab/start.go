@@ -78,7 +78,7 @@ func (h *Host) spawn(hold, entered *os.File) (*running, error) {
 	}
 	defer console.Close()
 	pidfd := -1
-	cmd := exec.Command("/bin/sh", "-c", bootScript, "lab", h.dir, h.state.Rootfs, newUUID())
+	cmd := exec.Command("/bin/sh", "-c", bootScript, "lab", h.dir, h.state.Rootfs, newUUID()) //nolint:noctx // the host outlives the call that boots it
 	cmd.Env = []string{"PATH=" + pathInside}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = hold, console, console
 	cmd.ExtraFiles = []*os.File{entered}
@@ -105,7 +105,7 @@ func startInit(cmd *exec.Cmd, keep bool) error {
 	}
 	err := cmd.Start()
 	if err == nil {
-		go cmd.Wait() // reaps it if we are still here
+		go cmd.Wait() //nolint:errcheck // reaps it if we are still here; how it ended is for whoever opens it
 	}
 	return err
 }
@@ -118,7 +118,7 @@ func newUUID() string {
 
 // waitInit waits for the script to close its end of ready, which it does as the last thing before init, or by failing.
 func (r *running) waitInit(ctx context.Context, ready *os.File) error {
-	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Now()) })
+	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Now()) }) //nolint:errcheck // then the copy below goes on to its end
 	defer stop()
 	if _, err := io.Copy(io.Discard, ready); err != nil {
 		return errors.Join(fmt.Errorf("waiting for init: %w", err), context.Cause(ctx))
