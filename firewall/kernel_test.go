@@ -36,10 +36,11 @@ func TestPublishedPortsAreAsOpenAsTheHostsOwn(t *testing.T) {
 			for _, a := range container {
 				verdict, why := program.Decide(a.packet)
 				switch {
-				case a.err != nil || a.got != expected(verdict):
+				case a.err != nil || a.got != a.expected(verdict):
 					t.Errorf("%s: %s %v, but Decide says %s because of %q", a.name, a.got, a.err, verdict, why)
 				case strings.HasPrefix(why, "ufw: route"), // which says nothing of the host's own ports
-					strings.Contains(a.name, "ip tcp from OFFICE") && a.target.Port() == 4000: // the rule that is not understood
+					strings.Contains(a.name, "ip tcp from OFFICE") && a.target.Port() == 4000, // the rule that is not understood
+					a.got == silent && verdict == firewall.Reject: // see expected
 				case a.got != a.want:
 					t.Errorf("%s: %s because of %q, but a port of the host is %s", a.name, a.got, why, a.want)
 				default:
@@ -84,9 +85,9 @@ func (w *world) everybody(ports []uint16, low uint16) []*attempt {
 			source := low
 			for _, port := range ports {
 				source++
-				for host, outside := range map[string]uint16{"HOST": 0, "HOST2": 20000} {
+				for i, host := range []string{"HOST", "HOST2"} {
 					to := fmt.Sprintf("%s:%d", host, port)
-					all = append(all, w.attempt(family, firewall.TCP, from, to, 0), w.attempt(family, firewall.UDP, from, to, source+outside))
+					all = append(all, w.attempt(family, firewall.TCP, from, to, 0), w.attempt(family, firewall.UDP, from, to, source+uint16(i)*20000))
 				}
 			}
 		}
@@ -115,7 +116,7 @@ func TestDecideAgreesWithTheKernel(t *testing.T) {
 					sourcePort++
 					a := w.randomAttempt(random, sourcePort)
 					verdict, _ := program.Decide(a.packet)
-					a.want = expected(verdict)
+					a.want = a.expected(verdict)
 					attempts = append(attempts, a)
 				}
 				check(t, attempts, program)

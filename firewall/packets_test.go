@@ -163,7 +163,7 @@ func check(t *testing.T, attempts []*attempt, p *firewall.Program) {
 		if p == nil {
 			continue
 		}
-		if verdict, why := p.Decide(a.packet); expected(verdict) != a.got {
+		if verdict, why := p.Decide(a.packet); a.expected(verdict) != a.got {
 			t.Errorf("%s: %s, but Decide says %s because of %q", a.name, a.got, verdict, why)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,15 +22,26 @@ const (
 	silent  outcome = "silent"
 )
 
-// expected is what a client sees under a verdict, given that something listens.
-func expected(v firewall.Verdict) outcome {
-	switch v {
-	case firewall.Deny:
+// expected is what the client of a connection sees under a verdict, given that
+// something listens.
+func (a *attempt) expected(v firewall.Verdict) outcome {
+	switch {
+	case v == firewall.Deny:
 		return silent
-	case firewall.Reject:
-		return refused
+	case v != firewall.Reject:
+		return open
+	case a.packet.Protocol == firewall.TCP && a.packet.In == "br-lan" && bridgeNetfilter():
+		// nf_send_reset puts the reset straight on the port of the bridge that the packet
+		// came from, so its source is never translated back: the client ignores it.
+		return silent
 	}
-	return open
+	return refused
+}
+
+// bridgeNetfilter reports whether iptables sees what bridges forward.
+func bridgeNetfilter() bool {
+	_, err := os.Stat("/proc/sys/net/bridge/bridge-nf-call-iptables")
+	return err == nil
 }
 
 // Nothing within one machine takes this long; a verdict of silence that comes as a

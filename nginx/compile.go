@@ -15,7 +15,6 @@
 package nginx
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,7 +47,6 @@ func Compile(sites []*policy.Site, host facts.Nginx) ([]resource.Resource, error
 	if len(sites) == 0 {
 		return nil, nil
 	}
-	sites = slices.SortedFunc(slices.Values(sites), func(a, b *policy.Site) int { return cmp.Compare(a.Name.V, b.Name.V) })
 	foreign, err := readForeign(host)
 	if err != nil {
 		return nil, err

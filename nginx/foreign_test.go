@@ -48,6 +48,14 @@ func TestForeignServersThatCollide(t *testing.T) {
 	}
 }
 
+// molo's own files are written anew, whatever has become of them.
+func TestOwnFilesAreNotForeign(t *testing.T) {
+	host := facts.Nginx{Foreign: map[string]string{Entry: "server {", Current + "/http.conf": "}"}}
+	if _, err := Compile(newSites(t, twoSites), host); err != nil {
+		t.Error(err)
+	}
+}
+
 // One foreign default server is one problem, however many sites there are.
 func TestCollisionsOfAPortAreToldOnce(t *testing.T) {
 	host := facts.Nginx{Foreign: map[string]string{"x.conf": "server { listen 80 default_server; }"}}

@@ -52,6 +52,7 @@ func TestNginx(t *testing.T) {
 			t.Run("a port that is taken leaves the old generation, and that shows", w.testTakenPort)
 			t.Run("a site that is gone is served no more", w.testRemovedSite)
 			t.Run("a site of the owner's with the same name", w.testConflict)
+			t.Run("headers at the edge of what nginx reads", w.testOddHeaders)
 			t.Run("600 sites with names of any length", w.testManySites)
 		})
 	}
@@ -260,6 +261,27 @@ func (w *web) testConflict(t *testing.T) {
 	}
 	if _, err := nginx.Compile(w.sites, w.facts(t)); err == nil || !strings.Contains(err.Error(), file+":3") {
 		t.Errorf("error %v, want one that names %s:3", err, file)
+	}
+}
+
+// A value that Compile lets through arrives as it was written, on every nginx.
+func (w *web) testOddHeaders(t *testing.T) {
+	sites := parseSites(t, sitesHCL)
+	want := map[string]string{
+		"X-Marks":                         `a"b\c'd; {e} #f \n \\`,
+		"X-Longest":                       strings.Repeat("v", 4093), // and two quotes
+		"X-" + strings.Repeat("Name", 15): "1",
+		"X-" + strings.Repeat("Long", 15): "2",
+	}
+	for name, value := range want {
+		sites[1].Headers = append(sites[1].Headers, policy.Header{Name: name, Value: policy.Value[string]{V: value}})
+	}
+	w.apply(t, sites)
+	got := w.ask(t, get("/"))
+	for name, value := range want {
+		if have := got.header.Values(name); !slices.Equal(have, []string{value}) {
+			t.Errorf("%s: %q, want %q", name, have, value)
+		}
 	}
 }
 

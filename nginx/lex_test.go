@@ -40,6 +40,7 @@ func TestParseReadsWhatNginxReads(t *testing.T) {
 		{"a brace may close inside a word", "a b}c;", `1 ["a" "b}c"]`},
 		{"a variable may stand in braces", "a ${b}c $d{e;}", "1 [\"a\" \"${b}c\" \"$d\"] {\n  1 [\"e\"]\n}"},
 		{"a brace after an escaped dollar opens a block", `a \${b;}`, "1 [\"a\" \"\\\\$\"] {\n  1 [\"b\"]\n}"},
+		{"and so does one after an escape", `a $\x{b;}`, "1 [\"a\" \"$\\\\x\"] {\n  1 [\"b\"]\n}"},
 		{"an empty word is a word", `a "" '';`, `1 ["a" "" ""]`},
 		{"only six escapes mean something", `a "\"\'\\\t\r\n\d\$";`, `1 ["a" "\"'\\\t\r\n\\d\\$"]`},
 		{"escapes hold outside quotes too", `a \"b\ c\;d \{;`, `1 ["a" "\"b\\ c\\;d" "\\{"]`},

@@ -30,7 +30,7 @@ func (h *Host) Facts(ctx context.Context) (facts.Facts, error) {
 		}
 	}
 	h.dockerFacts(ctx, &f)
-	h.ufwFacts(&f)
+	h.ufwFacts(ctx, &f)
 	h.nginxFacts(ctx, &f)
 	return f, nil
 }
@@ -79,30 +79,6 @@ func (h *Host) readOptional(path string) (string, error) {
 		return "", fmt.Errorf("reading %s: %w", path, err)
 	}
 	return string(data), nil
-}
-
-func (h *Host) ufwFacts(f *facts.Facts) {
-	_, err := os.Stat(h.path("/etc/ufw/ufw.conf"))
-	if f.UFW.Installed = err == nil; !f.UFW.Installed {
-		return
-	}
-	for path, into := range map[string]*string{
-		"/etc/ufw/ufw.conf":    &f.UFW.Conf,
-		"/etc/default/ufw":     &f.UFW.Defaults,
-		"/etc/ufw/user.rules":  &f.UFW.Rules4,
-		"/etc/ufw/user6.rules": &f.UFW.Rules6,
-	} {
-		text, err := h.readOptional(path)
-		if err != nil {
-			f.Unknown = append(f.Unknown, unreadable(path, provision.PartFirewall, err))
-		}
-		*into = text
-	}
-	for line := range strings.Lines(f.UFW.Conf) {
-		if strings.EqualFold(strings.TrimSpace(line), "ENABLED=yes") {
-			f.UFW.Enabled = true
-		}
-	}
 }
 
 // defaultSite is where Debian enables its own default site.

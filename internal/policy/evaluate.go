@@ -48,11 +48,19 @@ func evaluate(expr hcl.Expression) (node, hcl.Diagnostics) {
 	if items, diags := hcl.ExprList(expr); !diags.HasErrors() {
 		return evaluateList(expr.Range(), items)
 	}
+	return evaluateRest(expr)
+}
+
+// evaluateRest computes what is neither a list nor an object written out.
+func evaluateRest(expr hcl.Expression) (node, hcl.Diagnostics) {
+	if names := expr.Variables(); len(names) > 0 {
+		return node{}, unknownNames(names)
+	}
 	val, diags := expr.Value(&hcl.EvalContext{})
 	if diags.HasErrors() {
-		return node{}, explain(diags)
+		return node{}, unknownFunctions(diags)
 	}
-	if !val.IsWhollyKnown() {
+	if !val.IsWhollyKnown() { // HCL says so with an error, as far as we know; reading it would panic
 		return node{}, hcl.Diagnostics{invalid(fault{
 			summary: "Unknown value",
 			why:     "This expression does not come to a value.",
@@ -121,27 +129,31 @@ func nodeOf(val cty.Value, at hcl.Range) node {
 	return n
 }
 
-// explain puts molo's words in place of HCL's where a name was used that nothing
-// defines: HCL tells of contexts, an owner needs to know that there are no names.
-func explain(diags hcl.Diagnostics) hcl.Diagnostics {
+// unknownNames says that nothing defines the names in an expression, those in
+// branches included that HCL would not take.
+func unknownNames(names []hcl.Traversal) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, name := range names {
+		root := name.RootName()
+		diags = append(diags, invalid(fault{
+			summary: "Unknown variable",
+			why:     fmt.Sprintf("A policy has no variables yet, so %s means nothing here.", root),
+			hint:    fmt.Sprintf("a word is written in quotes: %q", root),
+		}, name.SourceRange()))
+	}
+	return diags
+}
+
+// unknownFunctions puts molo's words in place of HCL's: HCL says that functions
+// are not allowed here, an owner needs to know that there are none anywhere.
+func unknownFunctions(diags hcl.Diagnostics) hcl.Diagnostics {
 	for i, diag := range diags {
-		switch expr := diag.Expression.(type) {
-		case *hclsyntax.FunctionCallExpr:
+		if call, ok := diag.Expression.(*hclsyntax.FunctionCallExpr); ok {
 			diags[i] = invalid(fault{
 				summary: "Unknown function",
-				why:     fmt.Sprintf("A policy has no functions yet, so %s() means nothing here.", expr.Name),
+				why:     fmt.Sprintf("A policy has no functions yet, so %s() means nothing here.", call.Name),
 				hint:    "write the value itself",
-			}, expr.Range())
-		case *hclsyntax.ScopeTraversalExpr:
-			if diag.EvalContext != nil && diag.EvalContext.Parent() != nil {
-				continue // inside a for expression, which has variables of its own
-			}
-			name := expr.Traversal.RootName()
-			diags[i] = invalid(fault{
-				summary: "Unknown variable",
-				why:     fmt.Sprintf("A policy has no variables yet, so %s means nothing here.", name),
-				hint:    fmt.Sprintf("a word is written in quotes: %q", name),
-			}, expr.Range())
+			}, call.Range())
 		}
 	}
 	return diags

@@ -1,5 +1,9 @@
 docker {
   userns_remap = off
+  restart      = true ? "auto" : fallback
+  settings = {
+    "dns" = [for server in servers : server]
+  }
 }
 
 site "app.example.no" {
