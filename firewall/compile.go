@@ -3,6 +3,7 @@ package firewall
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"molo/internal/facts"
 	"molo/internal/policy"
@@ -50,9 +51,8 @@ func families(f facts.Facts) []resource.Family {
 // compiler holds what the lists are made of.
 type compiler struct {
 	policy   *policy.Firewall
-	ufw      UFW
-	closed   bool   // UFW's rules do not count
-	shut     string // why they do not
+	ufw      UFW    // without rules where they do not count
+	shut     string // why they do not, if so
 	findings []Finding
 }
 
@@ -61,7 +61,7 @@ func newCompiler(p *policy.Firewall, f facts.Facts) (*compiler, error) {
 	var err error
 	switch p.PublishedPorts.V {
 	case "closed":
-		c.closed, c.shut = true, fmt.Sprintf("%s published_ports = \"closed\"", place(p.PublishedPorts.Range))
+		c.shut = place(p.PublishedPorts.Range) + ` published_ports = "closed"`
 		c.ufw, _, err = parseSettings(f.UFW)
 	case "ufw":
 		c.ufw, c.findings, err = ParseUFW(f.UFW)
@@ -74,20 +74,12 @@ func newCompiler(p *policy.Firewall, f facts.Facts) (*compiler, error) {
 
 // inbound lists who may reach containers in one family.
 func (c *compiler) inbound(family resource.Family) ([]Rule, error) {
-	rules := c.never(family)
-	ours := c.ufw.rules(family)
-	if !c.closed {
-		rules = append(rules, routes(ours)...)
-	}
 	published, err := c.published(family)
 	if err != nil {
 		return nil, err
 	}
-	rules = append(rules, published...)
-	if !c.closed {
-		rules = append(rules, incoming(ours)...)
-	}
-	return append(rules, c.fallback(family)...), nil
+	ufw := c.ufw.rules(family)
+	return slices.Concat(c.never(family), routes(ufw), published, incoming(ufw), c.fallback(family)), nil
 }
 
 // never lists what no rule can open. A port published on a loopback address can be

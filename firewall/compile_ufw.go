@@ -13,12 +13,12 @@ func (c *compiler) judge(u facts.UFW) {
 	}
 	switch {
 	case !u.Installed:
-		c.closed, c.shut = true, "default: ufw is not installed"
+		c.shut = "default: ufw is not installed"
 		tell(place(c.policy.PublishedPorts.Range), "ufw is not installed: published ports are shut but for publish blocks",
 			"apt-get install ufw, or published_ports = \"closed\"")
 		return
 	case !c.ufw.Active:
-		c.closed, c.shut = true, "default: ufw is inactive"
+		c.shut = "default: ufw is inactive"
 		tell(confPath, "ufw is inactive: published ports are shut but for publish blocks",
 			"ufw allow OpenSSH && ufw enable, or published_ports = \"closed\"")
 		return
@@ -119,7 +119,7 @@ func (r UFWRule) verdict() Verdict {
 func (c *compiler) fallback(family resource.Family) []Rule {
 	deny := Rule{Verdict: Deny, Log: !c.ufw.Quiet}
 	switch {
-	case c.closed:
+	case c.shut != "":
 		deny.Why = c.shut
 	case family == resource.IPv6 && !c.ufw.IPv6:
 		deny.Why = "default: IPV6 is not yes in " + defaultsPath

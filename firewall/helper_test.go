@@ -52,7 +52,7 @@ func dockerHost(ufw facts.UFW) facts.Facts {
 	return facts.Facts{
 		IPv6:    true,
 		UFW:     ufw,
-		Bridges: []string{"br-0123456789ab", "br-lan", "docker0", "lxdbr0"},
+		Bridges: []string{"br-0123456789ab", "br-ba9876543210", "br-lan", "docker0", "lxdbr0"},
 		Docker: facts.Docker{
 			Installed: true, Running: true, Enabled: true, Version: "28.5.2", Major: 28,
 			Networks: []facts.Network{

@@ -36,7 +36,7 @@ func needSpaces(t *testing.T, flavour string) {
 	}
 	probe := newSpace(t)
 	for _, family := range []string{"iptables", "ip6tables"} {
-		if _, err := probe.run("*filter\nCOMMIT\n", family+"-"+flavour+"-restore"); err != nil {
+		if _, err := probe.run("*filter\nCOMMIT\n", family+"-"+flavour+"-restore", "--noflush", "-w", "30"); err != nil {
 			give("NOT TESTED: real packets through the %s rules: %v", flavour, err)
 		}
 	}
@@ -98,7 +98,7 @@ func (s *space) run(stdin, name string, args ...string) (string, error) {
 	err := s.do(func() error {
 		cmd := exec.Command(name, args...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
-		// The legacy tools lock a file that the machine's own would wait for.
+		// The legacy tools take a lock, for which the machine's own must not wait.
 		cmd.Env = append(os.Environ(), "LC_ALL=C", "XTABLES_LOCKFILE="+filepath.Join(os.TempDir(), "molo-firewall-test.lock"))
 		return cmd.Run()
 	})
@@ -111,7 +111,7 @@ func (s *space) run(stdin, name string, args ...string) (string, error) {
 // restore loads rules without touching others.
 func (s *space) restore(t *testing.T, tool, text string) {
 	t.Helper()
-	if _, err := s.run(text, tool, "--noflush"); err != nil {
+	if _, err := s.run(text, tool, "--noflush", "-w", "30"); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 }

@@ -9,9 +9,12 @@
 //	proxy.conf       how requests go to applications, and what comes back
 //	sites/NAME.conf  one site: its name, its headers, its upstream
 //
-// Their text is in package templates. A value gets into it only as a token, which
-// cannot be anything but one word, and only after the template has been parsed
-// (see sheet). What was rendered is then linted as if a stranger had written it.
+// A further concern, such as TLS or a log, is a file beside these and an include
+// in the servers it concerns. The text is in package templates.
+//
+// A value gets into a file only as a token, which cannot be anything but one word,
+// and only after the template has been parsed (see sheet). What was rendered is
+// then linted as if a stranger had written it.
 package nginx
 
 import (

@@ -54,7 +54,7 @@ func (f *foreign) add(tree []directive) {
 	}
 }
 
-// shippedSite is Debian's default site without its comments, the same from 10 to 14.
+// shippedSite is Debian's default site without its comments, the same in 12, 13 and 14.
 const shippedSite = `server {
 	listen 80 default_server;
 	listen [::]:80 default_server;

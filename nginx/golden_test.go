@@ -43,7 +43,7 @@ func TestCompileRendersTheGoldenFiles(t *testing.T) {
 				got = slices.DeleteFunc(got, func(f txtar.File) bool { return slices.Contains(unvaried, f.Name) })
 			}
 			if *update {
-				archive.Files = append(input, got...)
+				archive.Files = slices.Concat(input, got)
 				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 					t.Fatal(err)
 				}

@@ -8,8 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,10 +15,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"molo/internal/lab"
 )
 
 // app is an application as hostile as they come, which remembers what it was asked.
@@ -107,39 +101,6 @@ func send(ctx context.Context, dial dialer, address, request string) answer {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return answer{status: resp.StatusCode, header: resp.Header, body: string(body), err: err}
-}
-
-// ask sends a request from the client, over IPv4.
-func (w *web) ask(t *testing.T, request string) answer {
-	t.Helper()
-	return send(t.Context(), w.client.DialContext, net.JoinHostPort(w.client.HostAddr4.String(), "80"), request)
-}
-
-// listenOn opens a socket on the host itself, until the test ends.
-func listenOn(t *testing.T, h *lab.Host, address string) net.Listener {
-	t.Helper()
-	var l net.Listener
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlock: the thread ends here, in the host's network
-		done <- func() error {
-			ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", h.Pid()))
-			if err != nil {
-				return err
-			}
-			defer ns.Close()
-			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-				return err
-			}
-			l, err = net.Listen("tcp", address)
-			return err
-		}()
-	}()
-	if err := <-done; err != nil {
-		t.Fatalf("listening on %s of %s: %v", address, h.Name(), err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
 }
 
 // get returns a request to the application.

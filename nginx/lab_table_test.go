@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,27 +17,33 @@ import (
 	"molo/nginx"
 )
 
-// Every answer has the complete header set of its site, once each, whoever made
-// it: the application, or nginx because of the request or the application.
-func (w *web) testAnswers(t *testing.T) {
-	expected := map[string]nginx.Expectation{}
-	for _, e := range nginx.Expectations(w.sites) {
-		expected[e.Site] = e
-	}
-	big := strings.Repeat("a", 9000)
-	for _, tc := range []struct {
-		name    string
-		request string
-		status  int    // 0: the connection is closed without a byte
-		site    string // whose headers; "" for the server that has no site
-		reached bool   // the application saw a request
-	}{
+// exchange is a request, and what has to come of it.
+type exchange struct {
+	name    string
+	request string
+	status  int    // 0: the connection is closed without a byte
+	site    string // whose header set; "" for that of the server without a site
+	reached bool   // the application saw the request
+}
+
+func (w *web) testApplicationAnswers(t *testing.T) {
+	w.exchangeAll(t, []exchange{
 		{"the application answers", get("/"), 200, "app.example.no", true},
 		{"HEAD has the same header", strings.Replace(get("/"), "GET", "HEAD", 1), 200, "app.example.no", true},
 		{"the application says 404", get("/status/404"), 404, "app.example.no", true},
 		{"the application says 500", get("/status/500"), 500, "app.example.no", true},
 		{"the application says 304", get("/status/304"), 304, "app.example.no", true},
 		{"the application redirects", get("/location"), 302, "app.example.no", true},
+		{"what is well known", get("/.well-known/security.txt"), 200, "app.example.no", true},
+		{"a dot inside a name", get("/a.b/c."), 200, "app.example.no", true},
+		{"X-Accel-Redirect of the application", get("/xaccel"), 200, "app.example.no", true},
+		{"an upgrade", get("/", "Upgrade: websocket"), 200, "app.example.no", true},
+	})
+}
+
+func (w *web) testNginxAnswers(t *testing.T) {
+	big := strings.Repeat("a", 9000)
+	w.exchangeAll(t, []exchange{
 		{"the application is down", strings.Replace(get("/"), "app.", "down.", 1), 502, "down.example.no", false},
 		{"a body over the bound", "POST / HTTP/1.1\r\nHost: app.example.no\r\nContent-Length: 1048577\r\n\r\n", 413, "app.example.no", false},
 		{"a chunk over the bound", "POST / HTTP/1.1\r\nHost: app.example.no\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\naaaa", 413, "app.example.no", false},
@@ -45,8 +52,6 @@ func (w *web) testAnswers(t *testing.T) {
 		{"a hidden file, encoded", get("/%2egit/config"), 404, "app.example.no", false},
 		{"a hidden file behind two slashes", get("//.git/config"), 404, "app.example.no", false},
 		{"a hidden file below what is well known", get("/.well-known/.env"), 404, "app.example.no", false},
-		{"what is well known", get("/.well-known/security.txt"), 200, "app.example.no", true},
-		{"a dot inside a name", get("/a.b/c."), 200, "app.example.no", true},
 		{"a path above the root", get("/../../etc/passwd"), 400, "", false},
 		{"a path above the root, encoded", get("/%2e%2e/%2e%2e/etc/passwd"), 400, "", false},
 		{"a path with NUL", get("/a%00b"), 400, "", false},
@@ -56,6 +61,11 @@ func (w *web) testAnswers(t *testing.T) {
 		{"TRACE", "TRACE / HTTP/1.1\r\nHost: app.example.no\r\n\r\n", 405, "app.example.no", false},
 		{"no Host", "GET / HTTP/1.1\r\n\r\n", 400, "", false},
 		{"two Hosts", get("/", "Host: app.example.no"), 400, "app.example.no", false},
+	})
+}
+
+func (w *web) testNames(t *testing.T) {
+	w.exchangeAll(t, []exchange{
 		{"no Host in HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 0, "", false},
 		{"HTTP/0.9", "GET /\r\n", 0, "", false},
 		{"a name that is not served", strings.Replace(get("/"), "app.", "other.", 1), 0, "", false},
@@ -65,25 +75,30 @@ func (w *web) testAnswers(t *testing.T) {
 		{"an absolute target wins over Host", strings.Replace(get("http://app.example.no/"), "Host: app", "Host: evil", 1), 200, "app.example.no", true},
 		{"an absolute target that is not served", get("http://evil.example.no/"), 0, "", false},
 		{"the name in other case, with a dot", strings.Replace(get("/"), "app.example.no", "APP.example.NO.", 1), 200, "app.example.no", true},
-		{"X-Accel-Redirect of the application", get("/xaccel"), 200, "app.example.no", true},
-		{"an upgrade", get("/", "Upgrade: websocket"), 200, "app.example.no", true},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
+	})
+}
+
+// exchangeAll makes the requests. Every answer has the complete header set of its
+// site, once each, whoever made it.
+func (w *web) exchangeAll(t *testing.T, exchanges []exchange) {
+	expected := map[string]map[string]string{"": catchAll}
+	for _, e := range nginx.Expectations(w.sites) {
+		expected[e.Site] = e.Headers
+	}
+	for _, x := range exchanges {
+		t.Run(x.name, func(t *testing.T) {
 			w.app.take()
-			got := w.ask(t, tc.request)
-			if tc.status == 0 {
-				if !got.closed() {
-					t.Errorf("answer %s, want the connection closed", got)
-				}
-			} else if got.status != tc.status {
-				t.Fatalf("answer %s, want status %d", got, tc.status)
-			} else if tc.site != "" {
-				complete(t, got, expected[tc.site].Headers)
-			} else {
-				complete(t, got, catchAll)
+			got := w.ask(t, x.request)
+			if seen := len(w.app.take()); (seen == 1) != x.reached || seen > 1 {
+				t.Errorf("the application saw %d requests, want one: %t", seen, x.reached)
 			}
-			if seen := len(w.app.take()); (seen == 1) != tc.reached || seen > 1 {
-				t.Errorf("the application saw %d requests, want one: %t", seen, tc.reached)
+			switch {
+			case x.status == 0 && !got.closed():
+				t.Errorf("answer %s, want the connection closed", got)
+			case x.status != got.status:
+				t.Errorf("answer %s, want status %d", got, x.status)
+			case x.status != 0:
+				complete(t, got, expected[x.site])
 			}
 		})
 	}
@@ -98,24 +113,26 @@ var spoofed = []string{
 	"Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", "Connection: Upgrade, HTTP2-Settings, X-Real-IP", "TE: trailers", "Keep-Alive: 9", "Expect: 100-continue",
 }
 
-// The application gets the request's path byte for byte and only headers that
-// are the client's own to choose.
-func (w *web) testRequests(t *testing.T) {
-	t.Run("the path is passed on byte for byte", func(t *testing.T) {
-		for _, target := range []string{
-			"/a%2Fb", "/a/%2e%2e/b", "/a/./b/../c", "/a//b", "/a%20b%25?x=%0d%0a&y=/..", "/x%0d%0aSet-Cookie:%20hacked=1", "/b%C3%A5t/?", "/a;b=c",
-		} {
-			w.app.take()
-			got := w.ask(t, get(target))
-			seen := w.app.take()
-			if len(seen) != 1 || seen[0].RequestURI != target {
-				t.Errorf("%s: %s reached the application as %v", target, got, seen)
-			}
-			if got.header.Get("Set-Cookie") != "" {
-				t.Errorf("%s sets a cookie", target)
-			}
+// The path is passed on byte for byte: what nginx and the application disagree on
+// is where attacks live.
+func (w *web) testPaths(t *testing.T) {
+	for _, target := range []string{
+		"/a%2Fb", "/a/%2e%2e/b", "/a/./b/../c", "/a//b", "/a%20b%25?x=%0d%0a&y=/..",
+		"/x%0d%0aSet-Cookie:%20hacked=1", "/b%C3%A5t/?", "/a;b=c",
+	} {
+		w.app.take()
+		got := w.ask(t, get(target))
+		if seen := w.app.take(); len(seen) != 1 || seen[0].RequestURI != target {
+			t.Errorf("%s: %s reached the application as %v", target, got, seen)
 		}
-	})
+		if got.header.Get("Set-Cookie") != "" {
+			t.Errorf("%s sets a cookie", target)
+		}
+	}
+}
+
+// The application gets only headers that are the client's own to choose.
+func (w *web) testRequests(t *testing.T) {
 	all := append([]string{"Accept: text/plain", "Authorization: Basic eA=="}, spoofed...)
 	table := regexp.MustCompile(`(?m)^proxy_set_header (\S+) "";$`).FindAllStringSubmatch(string(w.tree.Files["proxy.conf"]), -1)
 	if len(table) < 30 {
@@ -125,55 +142,48 @@ func (w *web) testRequests(t *testing.T) {
 		all = append(all, m[1]+": spoofed", strings.ReplaceAll(m[1], "-", "_")+": spoofed")
 	}
 	for _, tc := range []struct {
-		name, host string // of the site
-		addr       netip.Addr
-		from       netip.Addr
+		name, host string
+		addr, from netip.Addr
 		port       string
-		seen       string // the Host the application sees
 	}{
-		{"over IPv4", "app.example.no", w.client.HostAddr4, w.client.Addr4, "80", "app.example.no"},
-		{"over IPv6", "app.example.no", w.client.HostAddr6, w.client.Addr6, "80", "app.example.no"},
-		{"on another port", "alt.example.no:8081", w.client.HostAddr6, w.client.Addr6, "8081", "alt.example.no:8081"},
+		{"over IPv4", "app.example.no", w.client.HostAddr4, w.client.Addr4, "80"},
+		{"over IPv6", "app.example.no", w.client.HostAddr6, w.client.Addr6, "80"},
+		{"on another port", "alt.example.no:8081", w.client.HostAddr6, w.client.Addr6, "8081"},
 	} {
-		t.Run("no header of the client's is believed "+tc.name, func(t *testing.T) {
+		t.Run(tc.name, func(t *testing.T) {
 			w.app.take()
-			var seen []*http.Request
-			for chunk := range batches(all, 30) { // nginx 1.30 bounds the number of fields too
-				request := strings.Replace(get("/", chunk...), "app.example.no", tc.host, 1)
+			for part := range slices.Chunk(all, 30) { // a request of them all would be too long
+				request := strings.Replace(get("/", part...), "app.example.no", tc.host, 1)
 				if got := send(t.Context(), w.client.DialContext, net.JoinHostPort(tc.addr.String(), tc.port), request); got.status != 200 {
 					t.Fatalf("answer %s", got)
 				}
-				seen = append(seen, w.app.take()...)
 			}
-			for i, r := range seen {
-				want := http.Header{
-					"Connection": {"close"}, "X-Real-Ip": {tc.from.String()}, "X-Forwarded-For": {tc.from.String()},
-					"X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {tc.seen}, "X-Forwarded-Port": {tc.port},
-				}
-				if i == 0 {
-					want["Accept"], want["Authorization"] = []string{"text/plain"}, []string{"Basic eA=="}
-				}
-				if diff := cmp.Diff(want, r.Header); diff != "" {
-					t.Errorf("(-want +got)\n%s", diff)
-				}
-				if r.Host != tc.seen || r.Proto != "HTTP/1.1" {
-					t.Errorf("Host %q, %s, want %q, HTTP/1.1", r.Host, r.Proto, tc.seen)
-				}
-			}
+			believed(t, w.app.take(), tc.host, tc.from.String(), tc.port)
 		})
 	}
 }
 
-// batches cuts a list into parts of at most n.
-func batches(all []string, n int) func(func([]string) bool) {
-	return func(yield func([]string) bool) {
-		for len(all) > 0 {
-			part := all[:min(n, len(all))]
-			all = all[len(part):]
-			if !yield(part) {
-				return
-			}
+// believed fails if the application saw anything but the client's first two
+// headers and what nginx itself knows.
+func believed(t *testing.T, seen []*http.Request, host, from, port string) {
+	t.Helper()
+	for i, r := range seen {
+		want := http.Header{
+			"Connection": {"close"}, "X-Real-Ip": {from}, "X-Forwarded-For": {from},
+			"X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {host}, "X-Forwarded-Port": {port},
 		}
+		if i == 0 {
+			want["Accept"], want["Authorization"] = []string{"text/plain"}, []string{"Basic eA=="}
+		}
+		if diff := cmp.Diff(want, r.Header); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		if r.Host != host || r.Proto != "HTTP/1.1" {
+			t.Errorf("Host %q, %s, want %q, HTTP/1.1", r.Host, r.Proto, host)
+		}
+	}
+	if len(seen) < 3 {
+		t.Errorf("the application saw %d requests", len(seen))
 	}
 }
 

@@ -52,8 +52,11 @@ server {
 }
 `
 
-func TestLintFindsEveryBrokenInvariant(t *testing.T) {
-	for _, tc := range []struct{ name, old, new, want string }{
+// broken is the clean tree with one thing changed, and the findings that has.
+type broken struct{ name, old, new, want string }
+
+func TestLintFindsHeadersThatAreLostOrChosenByTheClient(t *testing.T) {
+	lintAll(t, []broken{
 		{"nothing is wrong", "", "", ""},
 		{"a location with one header of its own drops the others",
 			`add_header x-a "$request_uri" always;`, ``,
@@ -76,6 +79,11 @@ func TestLintFindsEveryBrokenInvariant(t *testing.T) {
 				"http.conf:34: tainted-value: proxy_pass uses $arg_to, which the client chooses"},
 		{"a numbered capture", "try_files $uri", "try_files /x/$1",
 			"http.conf:37: tainted-value: try_files uses $1, which the client chooses"},
+	})
+}
+
+func TestLintFindsRequestsThatGoWrong(t *testing.T) {
+	lintAll(t, []broken{
 		{"a path behind an address", "http://127.0.0.1:8080;\n\t}", "http://127.0.0.1:8080/;\n\t}",
 			"http.conf:31: proxy-path: the path in http://127.0.0.1:8080/ makes nginx decode the request's"},
 		{"a path behind a socket", "http://unix:/run/app.sock", "http://unix:/run/app.sock:/",
@@ -99,6 +107,11 @@ func TestLintFindsEveryBrokenInvariant(t *testing.T) {
 			"http.conf:36: forbidden: alias: without a slash at the end it serves the directory above"},
 		{"a name server", "return 444;", "resolver 192.0.2.53;",
 			"http.conf:11: forbidden: resolver: it makes what is served depend on the answers of a name server"},
+	})
+}
+
+func TestLintFindsNamesWordsAndFilesThatGoWrong(t *testing.T) {
+	lintAll(t, []broken{
 		{"an upstream with anybody's name", "molo_app {", "app {",
 			"http.conf:1: name-prefix: upstream app does not begin with molo_\nhttp.conf:25: proxy-target: http://molo_app is not on this host"},
 		{"a log format with anybody's name", "molo_log", "main", "http.conf:5: name-prefix: log_format main does not begin with molo_"},
@@ -114,7 +127,12 @@ func TestLintFindsEveryBrokenInvariant(t *testing.T) {
 		{"files that include each other", "log_format", "include /etc/nginx/molo/current/loop.conf; log_format", "loop.conf:1: include: loop.conf ends up including itself"},
 		{"something nginx cannot read", "return 444;\n}", "return 444;", "http.conf:39: syntax: unexpected end of file"},
 		{"a finding in an included file", "common.conf", "tells.conf", "tells.conf:1: server-tokens: server_tokens on\nhttp.conf:13: server-tokens: the server tells its version"},
-	} {
+	})
+}
+
+func lintAll(t *testing.T, cases []broken) {
+	t.Helper()
+	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			if strings.Count(clean, tc.old) == 0 {
 				t.Fatalf("%q is not in the clean file", tc.old)

@@ -9,18 +9,15 @@ func (l *lexer) skipLua() error {
 	line := l.line
 	for depth := 1; l.pos < len(l.src); {
 		rest := l.src[l.pos:]
-		switch c := rest[0]; {
-		case c == '}':
-			if depth--; depth == 0 {
-				l.pos++
-				return nil
-			}
-			l.advance(1)
-		case c == '{':
+		switch rest[0] {
+		case '{':
 			depth++
-			l.advance(1)
-		default:
-			l.advance(luaLength(rest))
+		case '}':
+			depth--
+		}
+		l.advance(luaLength(rest))
+		if depth == 0 {
+			return nil
 		}
 	}
 	return syntax(line, "a Lua block never ends")

@@ -15,7 +15,9 @@ const GenerationHost = "generation." + reserved
 
 // Probe is one question that proves what nginx runs with. "nginx -t" and
 // "systemctl reload nginx" both succeed where the new configuration cannot be
-// used, for example because a port is taken: the old one goes on unnoticed.
+// used, for example because a port is taken: the old one goes on unnoticed. For a
+// moment after a reload old workers take connections as well, so that one right
+// answer proves little and a few in a row do.
 type Probe struct {
 	Port uint16 `json:"port"` // on 127.0.0.1 and ::1
 	Host string `json:"host"` // of the request, without a port

@@ -3,6 +3,7 @@ package nginx
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"text/template"
@@ -64,12 +65,14 @@ func (r *renderer) tree() (map[string]page, error) {
 		}
 		pages[name] = p
 	}
+	var errs []error
 	for _, s := range r.sites {
 		p, err := r.site(s)
-		if err != nil {
-			return nil, err
-		}
+		errs = append(errs, err)
 		pages[siteFile(s.Name.V)] = p
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	var err error
 	if pages["http.conf"], err = r.http(""); err != nil {

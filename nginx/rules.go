@@ -8,15 +8,11 @@ import (
 	"strings"
 )
 
-// inherited lists the directives that a block takes over from the block around
-// it only as long as it has none of its own.
-var inherited = []string{"add_header", "proxy_set_header", "proxy_hide_header"}
-
-// headerSets finds blocks that lose headers: with a single header of its own, a
-// block drops all that were set around it.
+// headerSets finds blocks that lose headers: a block takes these directives over
+// from the block around it only as long as it has none of its own.
 func headerSets(tree []directive) []Finding {
 	var out []Finding
-	for _, name := range inherited {
+	for _, name := range []string{"add_header", "proxy_set_header", "proxy_hide_header"} {
 		out = append(out, headerSet(name, tree, nil)...)
 	}
 	return out

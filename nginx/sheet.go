@@ -38,8 +38,8 @@ type page struct {
 
 // put makes a token of a value of the policy with one of the constructors.
 // (Generic, because every kind of value comes with its place in the source.)
-func put[T any](s *sheet, v policy.Value[T], make func(T) (token, error)) token {
-	t, err := make(v.V)
+func put[T any](s *sheet, v policy.Value[T], constructor func(T) (token, error)) token {
+	t, err := constructor(v.V)
 	if err != nil {
 		s.errs = append(s.errs, fmt.Errorf("%s%s: %w", at(v.Range), s.about, err))
 		return token{}
@@ -81,7 +81,7 @@ func (s *sheet) render(set *template.Template, tmpl string, data any) (page, err
 		return page{}, fmt.Errorf("reading back what was rendered: %w", err)
 	}
 	if !equal(bind(want, s.fill(func(t token) string { return t.word })), got) || strings.Contains(text, holeOpen) {
-		return page{}, fmt.Errorf("rendering %s%s: the file does not say what its template says", tmpl, s.about)
+		return page{}, fmt.Errorf("rendering %s: the file does not say what its template says", strings.TrimSpace(tmpl+" "+s.about))
 	}
 	return page{text: []byte(text), tree: got}, nil
 }

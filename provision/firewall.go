@@ -8,8 +8,11 @@ import (
 	"molo/internal/policy"
 )
 
+// Connections is what Cut works on: the kernel's table of tracked connections.
+const Connections = "connections"
+
 // firewallPart compiles the block firewall. Rules come into force when they are
-// loaded, so there is nothing to activate.
+// loaded; connections that exist by then pass until they are cut.
 func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 	part := Part{Name: PartFirewall}
 	if p == nil {
@@ -29,6 +32,7 @@ func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 	for _, rules := range program.Rules() {
 		part.Want = append(part.Want, Wanted{rules, From(p.Range)})
 	}
+	part.Activate = []Activation{{Unit: Connections, Verb: Cut, Rules: program, Consequence: "those to ports that close"}}
 	for _, finding := range program.Findings {
 		text := finding.What
 		if finding.Hint != "" {
@@ -37,4 +41,16 @@ func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 		part.Notes = append(part.Notes, Note{text, finding.Where})
 	}
 	return part, nil
+}
+
+// Denies reports whether the rules would refuse a connection if it were made now.
+func (a Activation) Denies(f facts.Flow) bool {
+	protocol := firewall.TCP
+	if f.Protocol == "udp" {
+		protocol = firewall.UDP
+	}
+	verdict, _ := a.Rules.Decide(firewall.Packet{
+		Protocol: protocol, Source: f.Source, Original: f.Original, Destination: f.Container, In: f.In, Out: f.Out,
+	})
+	return verdict == firewall.Deny || verdict == firewall.Reject
 }

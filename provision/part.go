@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"molo/firewall"
 	"molo/internal/facts"
 	"molo/internal/resource"
 	"molo/nginx"
@@ -75,12 +76,13 @@ type Verb string
 const (
 	Reload  Verb = "reload"
 	Restart Verb = "restart"
+	Cut     Verb = "cut" // connections that the rules no longer allow
 )
 
 // Activation brings written changes into force. A reload is never turned into a
 // restart by the host; a plan names which one it is.
 type Activation struct {
-	Unit string `json:"unit"` // "docker.service"
+	Unit string `json:"unit"` // "docker.service"; for Cut, Connections
 	Verb Verb   `json:"verb"`
 	// Keys names the resources whose new value a reload brings into force. An empty
 	// list stands for every change that no other activation of the part names. A
@@ -93,6 +95,8 @@ type Activation struct {
 	Until       Probe         `json:"-"`                     // what proves it; a failure puts the part back
 	Why         string        `json:"why,omitempty"`         // why it is needed, where no change explains it
 	Consequence string        `json:"consequence,omitempty"` // "3 containers keep running (live-restore)"
+	// Rules decide, for Cut, which connections go.
+	Rules *firewall.Program `json:"-"`
 }
 
 // Check is a test of staged changes. The set is closed: NginxConfig, DockerConfig.

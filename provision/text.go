@@ -101,7 +101,7 @@ func Summary(outcomes []Outcome) string {
 			counts[c.Action()]++
 		}
 		for _, a := range o.Activate {
-			then = append(then, fmt.Sprintf("%ss %s", a.Verb, a.Unit))
+			then = append(then, string(a.Verb)+"s "+a.Unit)
 		}
 	}
 	return fmt.Sprintf("%d to add, %d to change, %d to remove%s",

@@ -16,8 +16,8 @@ import (
 var files embed.FS
 
 // Parse returns the templates of one directory, such as "nginx". Each is named
-// after its file, "site.conf.tmpl". The error wraps fs.ErrNotExist or
-// template's own where the directory is not there or does not parse.
+// after its file: "site.conf.tmpl". The error says that there are none, or where
+// one does not parse.
 func Parse(dir string) (*template.Template, error) {
 	set, err := template.New(dir).Option("missingkey=error").ParseFS(files, dir+"/*.tmpl")
 	if err != nil {

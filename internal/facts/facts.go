@@ -125,3 +125,13 @@ type Nginx struct {
 	// own default site is enabled there.
 	DefaultSite string `json:"default_site,omitempty"`
 }
+
+// Flow is a connection that the kernel tracks and forwards to a container.
+type Flow struct {
+	Protocol  string         `json:"protocol"` // "tcp" or "udp"
+	Source    netip.AddrPort `json:"source"`
+	Original  netip.AddrPort `json:"original"`  // what the sender addressed
+	Container netip.AddrPort `json:"container"` // where it was sent instead
+	In        string         `json:"in"`        // the link that leads to the source
+	Out       string         `json:"out"`       // the link that leads to the container
+}

@@ -74,6 +74,9 @@ func (h *Host) Run(ctx context.Context, a provision.Activation) error {
 	if h.offline() {
 		return nil
 	}
+	if a.Verb == provision.Cut {
+		return h.cut(ctx, a)
+	}
 	began := time.Now()
 	logged := h.nginxLogSize()
 	err := h.job(ctx, a)

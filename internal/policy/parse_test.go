@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
 )
 
 func TestNamesOfADirectory(t *testing.T) {
 	entries := []string{
 		"20-sites.hcl", "10-docker.hcl", "30-more.hcl.json", "policies.hcl", ".hidden.hcl", ".#lock.hcl", "policies.hcl~",
-		"#policies.hcl#", "policies.hcl.bak", "policies.hcl.dpkg-old", ".policies.hcl.swp", "~$policies.hcl", "README.md", "facts.json", "hcl",
+		"#policies.hcl#", "policies.hcl.bak", "policies.hcl.dpkg-old", ".policies.hcl.swp", "~$policies.hcl", "#policies.hcl", "README.md", "facts.json", "hcl",
 	}
 	want := []string{"10-docker.hcl", "20-sites.hcl", "30-more.hcl.json", "policies.hcl"}
 	if diff := cmp.Diff(want, Names(entries)); diff != "" {
@@ -57,19 +58,26 @@ func TestOneBadFileStopsAllFiles(t *testing.T) {
 func TestWhatNestsWithoutEndIsRefusedBeforeItOverflowsTheStack(t *testing.T) {
 	const n = 100_000
 	for name, source := range map[string]Source{
-		"brackets":           {"p.hcl", []byte("a = " + strings.Repeat("[", n))},
-		"mixed brackets":     {"p.hcl", []byte("a = " + strings.Repeat("[}(", n))},
-		"parentheses":        {"p.hcl", []byte("a = " + strings.Repeat("(", n))},
-		"objects":            {"p.hcl", []byte("a = " + strings.Repeat("{a=", n))},
-		"blocks":             {"p.hcl", []byte(strings.Repeat("a {\n", n))},
-		"templates":          {"p.hcl", []byte("a = " + strings.Repeat(`"${`, n))},
-		"signs":              {"p.hcl", []byte("a = " + strings.Repeat("-", n) + "1")},
-		"negations":          {"p.hcl", []byte("a = " + strings.Repeat("!", n) + "true")},
-		"conditions":         {"p.hcl", []byte("a = " + strings.Repeat("true?1:", n) + "1")},
-		"JSON arrays":        {"p.hcl.json", []byte(strings.Repeat("[", n))},
-		"JSON objects":       {"p.hcl.json", []byte(strings.Repeat(`{"a":`, n))},
-		"a template in JSON": {"p.hcl.json", []byte(`{"docker":{"restart":"$\u007b` + strings.Repeat("[", n) + `"}}`)},
-		"a file too big":     {"p.hcl", bytes.Repeat([]byte("#\n"), maxSource)},
+		"brackets":              {"p.hcl", []byte("a = " + strings.Repeat("[", n))},
+		"mixed brackets":        {"p.hcl", []byte("a = " + strings.Repeat("[}", n))},
+		"parentheses":           {"p.hcl", []byte("a = " + strings.Repeat("(", n))},
+		"objects":               {"p.hcl", []byte("a = " + strings.Repeat("{a=", n))},
+		"blocks":                {"p.hcl", []byte(strings.Repeat("a {\n", n))},
+		"templates":             {"p.hcl", []byte("a = " + strings.Repeat(`"${`, n))},
+		"signs":                 {"p.hcl", []byte("a = " + strings.Repeat("-", n) + "1")},
+		"negations":             {"p.hcl", []byte("a = " + strings.Repeat("!", n) + "true")},
+		"conditions":            {"p.hcl", []byte("a = " + strings.Repeat("true?1:", n) + "1")},
+		"JSON arrays":           {"p.hcl.json", []byte(strings.Repeat("[", n))},
+		"JSON objects":          {"p.hcl.json", []byte(strings.Repeat(`{"a":`, n))},
+		"a template in JSON":    {"p.hcl.json", []byte(`{"docker":{"restart":"${` + strings.Repeat("[", n) + `"}}`)},
+		"a hidden template":     {"p.hcl.json", []byte(`{"docker":{"restart":"$\u007B9e99999999}"}}`)},
+		"products":              {"p.hcl", []byte("a = " + strings.Repeat("9e999*", n) + "1")},
+		"a huge number":         {"p.hcl", []byte("docker {\n  log {\n    max_file = 9e9999999\n  }\n}\n")},
+		"a tiny number":         {"p.hcl", []byte("docker {\n  log {\n    max_file = 9E-9999999\n  }\n}\n")},
+		"a huge number as text": {"p.hcl", []byte("docker {\n  restart = \"${9e99999999}\"\n}\n")},
+		"a huge number in JSON": {"p.hcl.json", []byte(`{"docker":{"log":{"max_file":9e9999999}}}`)},
+		"a long number":         {"p.hcl", []byte("a = " + strings.Repeat("1", n))},
+		"a file too big":        {"p.hcl", bytes.Repeat([]byte("#\n"), maxSource)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, diags := Parse([]Source{source})
@@ -82,7 +90,9 @@ func TestWhatNestsWithoutEndIsRefusedBeforeItOverflowsTheStack(t *testing.T) {
 
 func TestHCLIsBoundedNotTamed(t *testing.T) {
 	parseOne(t, "p.hcl", []byte("docker {\n  settings = { labels = "+strings.Repeat("[", 90)+strings.Repeat("]", 90)+" }\n}\n"))
-	parseOne(t, "p.hcl", []byte(strings.Repeat("# [ ( {\n", 5000)))
+	parseOne(t, "p.hcl", []byte(strings.Repeat("# [ ( { - 9e99999\n", 5000)))
+	parseOne(t, "p.hcl", manySites(5000))
+	parseOne(t, "p.hcl.json", []byte(`{"docker": {"settings": {"labels": ["\u00e5=100\u00a7"]}}}`))
 }
 
 func TestFormat(t *testing.T) {
@@ -208,6 +218,14 @@ func TestNoDiagnosticsAreAnEmptyListAsJSON(t *testing.T) {
 	got, err := json.Marshal(Diagnostics{})
 	if err != nil || string(got) != "[]" {
 		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestAnErrorIsNeverTheEchoOfAWarning(t *testing.T) {
+	at := start("p.hcl")
+	diags := hcl.Diagnostics{invalid(fault{summary: "warning", warning: true}, at), invalid(fault{summary: "error"}, at)}
+	if got := tidy(diags, nil); len(got) != 1 || got[0].Summary != "error" {
+		t.Errorf("%v", got)
 	}
 }
 

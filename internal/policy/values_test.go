@@ -35,6 +35,67 @@ func checkText[T any](t *testing.T, parse func(string) (T, *fault), cases []text
 	}
 }
 
+func TestNumbersHoldTheirBounds(t *testing.T) {
+	for value, good := range map[string]bool{
+		"port = 1": true, "port = 65535": true, "port = 65536": false, "port = 0": false, "port = -1": false, "port = 80.5": false,
+		"port = 18446744073709551696": false, // 80, cut to 64 bits
+	} {
+		p, diags := Parse([]Source{{"p.hcl", []byte("site \"a\" {\n  upstream = \"127.0.0.1:8081\"\n  " + value + "\n}\n")}})
+		if (p != nil) != good {
+			t.Errorf("%s:\n%s", value, rendered(t, diags))
+		}
+	}
+}
+
+func TestStringsHoldTheirBounds(t *testing.T) {
+	if f := plain(strings.Repeat("a", maxText)); f != nil {
+		t.Errorf("%d bytes: %s", maxText, f.detail())
+	}
+	if f := plain(strings.Repeat("a", maxText+1)); f == nil {
+		t.Errorf("%d bytes were accepted", maxText+1)
+	}
+	if f := plain("a\xff"); f == nil {
+		t.Error("invalid UTF-8 was accepted")
+	}
+}
+
+func TestSettingsAreTheJSONThatWasWritten(t *testing.T) {
+	for in, want := range map[string]string{
+		`true`:                                 `true`,
+		`"<&>"`:                                `"<&>"`,
+		`"å \"\\"`:                             `"å \"\\"`,
+		`9007199254740993`:                     `9007199254740993`,
+		`18446744073709551615`:                 `18446744073709551615`,
+		`-9223372036854775808`:                 `-9223372036854775808`,
+		`1.50`:                                 `1.5`,
+		`1e3`:                                  `1000`,
+		`[1, [true, null], {}]`:                `[1,[true,null],{}]`,
+		`{ b = 1, a = { c = null }, "" = "" }`: `{"b":1,"a":{},"":""}`,
+	} {
+		p := parseOne(t, "p.hcl", []byte("docker {\n  settings = { labels = "+in+" }\n}\n"))
+		if got := string(p.Docker.Settings.V[0].Value); got != want {
+			t.Errorf("%s became %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestSettingsThatJSONCanNotHoldAreRefused(t *testing.T) {
+	for _, in := range []string{`18446744073709551616`, `-9223372036854775809`, `1e300`, `1e-400`, `1/0`, `{ (1) = 2 }`, `"a\nb"`, `["a\nb"]`, `{ "a\nb" = 1 }`} {
+		if p, _ := Parse([]Source{{"p.hcl", []byte("docker {\n  settings = { labels = " + in + " }\n}\n")}}); p != nil {
+			t.Errorf("%s became %s", in, p.Docker.Settings.V[0].Value)
+		}
+	}
+}
+
+func TestHeadersAreVisibleASCII(t *testing.T) {
+	any := header(func(s string) (string, *fault) { return s, nil })
+	for in, good := range map[string]bool{"": true, "a b;'(~!": true, "$": false, `"`: false, `\`: false, "å": false, "a\tb": false, "\x7f": false} {
+		if _, faults := any(node{kind: isString, text: in}); fatal(faults) == good {
+			t.Errorf("%q: %v", in, faults)
+		}
+	}
+}
+
 func TestHostNames(t *testing.T) {
 	long := strings.Repeat("a", 63)
 	checkText(t, hostName, []textCase[string]{
