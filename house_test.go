@@ -28,7 +28,7 @@ func below() map[string][]string {
 		"firewall":               data,
 		"nginx":                  append([]string{"templates"}, data...),
 		"provision":              append([]string{"internal/jsontext"}, compilers...),
-		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "provision"},
+		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "nginx", "provision"},
 		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
 		"cmd/agent":              {"internal/facts", "internal/host", "internal/policy", "provision"},
 		"internal/lab":           {},

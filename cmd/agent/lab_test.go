@@ -131,11 +131,16 @@ func (w *world) answers(address netip.Addr, port int) bool {
 	return err == nil && (strings.HasPrefix(line, "HTTP/1.") || strings.HasPrefix(line, "SSH-2."))
 }
 
-// reachable checks a port over IPv4 and IPv6.
+// reachable checks a port over IPv4 and IPv6. One that should answer gets some time:
+// a new container's IPv6 address can't be used before it is known to be unique.
 func (w *world) reachable(port int, want bool) {
 	w.Helper()
 	for _, address := range []netip.Addr{w.stranger.HostAddr4, w.stranger.HostAddr6} {
-		if got := w.answers(address, port); got != want {
+		got := w.answers(address, port)
+		for deadline := time.Now().Add(5 * time.Second); want && !got && time.Now().Before(deadline); {
+			got = w.answers(address, port)
+		}
+		if got != want {
 			w.Errorf("port %d of %s: reachable %t, want %t", port, address, got, want)
 		}
 	}

@@ -55,8 +55,7 @@ func (h *Host) kernelFacts(f *facts.Facts) error {
 		return fmt.Errorf("reading the kernel's name: %w", err)
 	}
 	f.Hostname, f.Kernel = unix.ByteSliceToString(uts.Nodename[:]), unix.ByteSliceToString(uts.Release[:])
-	_, err := os.Stat("/proc/net/if_inet6")
-	f.IPv6 = err == nil
+	f.IPv6 = hasIPv6()
 	links, err := netlink.LinkList()
 	if err != nil {
 		return fmt.Errorf("listing network links: %w", err)

@@ -14,14 +14,20 @@ import (
 	"strings"
 	"time"
 
+	"molo/nginx"
 	"molo/provision"
 )
 
 const (
 	nginxErrorLog = "/var/log/nginx/error.log"
-	// nginxSwap is how long nginx gets to answer with a new generation. Old workers
-	// accept for a moment after a reload.
+	// nginxSwap is how long nginx gets to answer with a new generation.
 	nginxSwap = 5 * time.Second
+	// inARow is how often the right answer has to come without a wrong one between:
+	// for a moment after a reload, old workers accept as well.
+	inARow = 5
+	// hidden is a path that nginx itself answers on every site, with 404 and all
+	// headers, however slow the application is.
+	hidden = "/.molo"
 )
 
 // probeNginx asks every port of the sites, on loopback, for the generation that
@@ -31,8 +37,24 @@ func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{Timeout: time.Second}).DialContext}
 	defer transport.CloseIdleConnections()
 	return poll(ctx, nginxSwap, func(ctx context.Context) error {
-		for _, q := range p.Probes {
-			_, body, err := get(ctx, transport, q.Port, q.Host, q.Path)
+		for range inARow {
+			if err := askGeneration(ctx, transport, p.Probes); err != nil {
+				return err
+			}
+		}
+		return askSites(ctx, transport, p.Sites)
+	})
+}
+
+// askGeneration asks on every port and over both families, where there are two.
+func askGeneration(ctx context.Context, transport http.RoundTripper, probes []nginx.Probe) error {
+	addresses := []string{"127.0.0.1"}
+	if hasIPv6() {
+		addresses = append(addresses, "::1")
+	}
+	for _, q := range probes {
+		for _, address := range addresses {
+			_, body, err := get(ctx, transport, address, q.Port, q.Host, q.Path)
 			if err != nil {
 				return fmt.Errorf("port %d: %w", q.Port, err)
 			}
@@ -40,24 +62,35 @@ func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
 				return fmt.Errorf("port %d: the new configuration does not answer", q.Port)
 			}
 		}
-		for _, site := range p.Sites {
-			header, _, err := get(ctx, transport, site.Port, site.Site, "/")
-			if err != nil {
-				return fmt.Errorf("site %s: %w", site.Site, err)
-			}
-			for name, want := range site.Headers {
-				if got := header.Values(name); len(got) != 1 || got[0] != want {
-					return fmt.Errorf("site %s: sends the header %s as %q, not once as %q", site.Site, name, got, want)
-				}
+	}
+	return nil
+}
+
+// askSites asks every site and looks at its headers.
+func askSites(ctx context.Context, transport http.RoundTripper, sites []nginx.Expectation) error {
+	for _, site := range sites {
+		header, _, err := get(ctx, transport, "127.0.0.1", site.Port, site.Site, hidden)
+		if err != nil {
+			return fmt.Errorf("site %s: %w", site.Site, err)
+		}
+		for name, want := range site.Headers {
+			if got := header.Values(name); len(got) != 1 || got[0] != want {
+				return fmt.Errorf("site %s: sends the header %s as %q, not once as %q", site.Site, name, got, want)
 			}
 		}
-		return nil
-	})
+	}
+	return nil
+}
+
+// hasIPv6 reports whether the kernel has IPv6.
+func hasIPv6() bool {
+	_, err := os.Stat("/proc/net/if_inet6")
+	return err == nil
 }
 
 // get sends one request to loopback. It follows no redirect and reads a short body only.
-func get(ctx context.Context, transport http.RoundTripper, port uint16, host, path string) (http.Header, string, error) {
-	url := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))) + path
+func get(ctx context.Context, transport http.RoundTripper, address string, port uint16, host, path string) (http.Header, string, error) {
+	url := "http://" + net.JoinHostPort(address, strconv.Itoa(int(port))) + path
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, "", err

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"molo/internal/facts"
 	"molo/internal/jsontext"
 	"molo/internal/resource"
@@ -128,11 +130,17 @@ func (h *Host) readFile(path string) (resource.Resource, error) {
 	return resource.File{Path: path, Mode: info.Mode().Perm(), Content: data}, nil
 }
 
+// notALink is the target of what stands where a link could be: something of the
+// owner's, which equals no link that molo knows.
+const notALink = "(not a link)"
+
 func (h *Host) readLink(path string) (resource.Resource, error) {
 	target, err := os.Readlink(h.path(path))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case errors.Is(err, unix.EINVAL):
+		return resource.Link{Path: path, Target: notALink}, nil
 	case err != nil:
 		return nil, fmt.Errorf("reading the link %s: %w", path, err)
 	}

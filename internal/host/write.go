@@ -148,6 +148,11 @@ func (h *Host) writeFile(c provision.Change) error {
 
 func (h *Host) writeLink(c provision.Change) error {
 	path := h.path(c.ID.Where())
+	if have, err := h.readLink(c.ID.Where()); err != nil {
+		return err
+	} else if old, ok := have.(resource.Link); ok && old.Target == notALink {
+		return fmt.Errorf("linking %s: there is something else, and it is not molo's", path)
+	}
 	link, _ := c.Want.(resource.Link)
 	if link.Target == "" {
 		return remove(path)
