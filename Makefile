@@ -23,5 +23,6 @@ lint:
 
 # tools installs what the lab runs on, where it is missing.
 tools:
-	@command -v mmdebstrap ip iptables nsenter >/dev/null && ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || \
-	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends mmdebstrap iproute2 iptables util-linux >/dev/null; }
+	@for tool in mmdebstrap ip iptables nsenter; do command -v $$tool >/dev/null || missing=1; done; \
+	ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || missing=1; [ -z "$$missing" ] || { apt-get update -qq && \
+	apt-get install -y -qq --no-install-recommends mmdebstrap iproute2 iptables util-linux debian-archive-keyring >/dev/null; }
