@@ -112,7 +112,7 @@ func TestCompileKnowsDockersBackend(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			program := compile(t, block("ufw"), facts.Facts{UFW: activeUFW(), Docker: tt.docker})
-			if got := program.Rules()[1].Hook.From; got != tt.want {
+			if got := program.Rules()[1].Hooks[0].From; got != tt.want {
 				t.Errorf("the filter is hooked into %s, want %s", got, tt.want)
 			}
 		})

@@ -123,7 +123,7 @@ func compile(t testing.TB, p *policy.Firewall, f facts.Facts) *firewall.Program 
 }
 
 // restoreText returns what iptables-restore needs to load one table into a kernel
-// that has none of it; what each rule is for stands above it.
+// that has DOCKER-USER at most; what each rule is for stands above it.
 func restoreText(r resource.Rules) string {
 	var b strings.Builder
 	line := func(words ...string) { b.WriteString(strings.Join(words, " ") + "\n") }
@@ -132,8 +132,8 @@ func restoreText(r resource.Rules) string {
 	for _, name := range r.Names() {
 		line(":"+name, "-", "[0:0]")
 	}
-	if r.Hook.From != "FORWARD" {
-		line(":"+r.Hook.From, "-", "[0:0]")
+	if r.Hooks[0].From != "FORWARD" {
+		line(":"+r.Hooks[0].From, "-", "[0:0]")
 	}
 	for _, c := range r.Chains {
 		why := ""
@@ -145,9 +145,8 @@ func restoreText(r resource.Rules) string {
 			line("-A", c.Name, rule.Spec)
 		}
 	}
-	line("-I", r.Hook.From, "1 -j", r.Hook.To)
-	if r.Hook.Parent != "" {
-		line("-I", r.Hook.Parent, "1 -j", r.Hook.From)
+	for _, h := range r.Hooks {
+		line("-I", h.From, "1 -j", h.To)
 	}
 	line("COMMIT")
 	return b.String()

@@ -27,7 +27,9 @@ func TestPublishedPortsAreAsOpenAsTheHostsOwn(t *testing.T) {
 			tryAll(own)
 
 			w.publish(t, publishAll(ports...)...)
-			program := compile(t, block("ufw"), dockerHost(sample(t)))
+			f := dockerHost(sample(t))
+			f.Docker.Major = 20 // for IPv6, molo hooks DOCKER-USER itself
+			program := compile(t, block("ufw"), f)
 			w.load(t, program)
 			container := w.everybody(ports, 1200)
 			for i, a := range container {
@@ -186,7 +188,7 @@ func TestRenderedRulesLoadWholeOrNotAtAll(t *testing.T) {
 			w.load(t, first)
 			before := w.saved(t, first)
 			for _, r := range second.Rules() {
-				broken := strings.Replace(restoreText(r), "-I "+r.Hook.From, "-A MOLO -j NOWHERE\n-I "+r.Hook.From, 1)
+				broken := strings.Replace(restoreText(r), "-I "+r.Hooks[0].From, "-A MOLO -j NOWHERE\n-I "+r.Hooks[0].From, 1)
 				if _, err := w.host.run(broken, w.tool(r.Family, "restore"), "--noflush", "-w", "30"); err == nil {
 					t.Errorf("%s: a broken text was loaded", r.ID())
 				}

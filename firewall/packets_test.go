@@ -186,8 +186,25 @@ func TestPackets(t *testing.T) {
 
 			w.load(t, program)
 			check(t, w.attempts(), program)
+			t.Run("rules of others in DOCKER-USER still hold", func(t *testing.T) { w.testOthers(t) })
 			t.Run("the guard alone holds what is denied", func(t *testing.T) { w.testGuardAlone(t, program) })
 		})
+	}
+}
+
+// testOthers appends a rule to DOCKER-USER, as fail2ban and owners do.
+func (w *world) testOthers(t *testing.T) {
+	var attempts []*attempt
+	for _, family := range bothFamilies() {
+		ban := named(family, "-A DOCKER-USER -s EVIL -j DROP")
+		w.host.restore(t, w.tool(family, "restore"), "*filter\n"+ban+"\nCOMMIT\n")
+		banned, free := w.attempt(family, firewall.TCP, "EVIL", "HOST:7000", 0), w.attempt(family, firewall.TCP, "INTERNET", "HOST:7000", 0)
+		banned.want, free.want = silent, open
+		attempts = append(attempts, banned, free)
+	}
+	check(t, attempts, nil)
+	for _, family := range bothFamilies() {
+		w.host.restore(t, w.tool(family, "restore"), "*filter\n"+named(family, "-D DOCKER-USER -s EVIL -j DROP")+"\nCOMMIT\n")
 	}
 }
 

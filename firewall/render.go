@@ -10,17 +10,18 @@ import (
 // layout is how the program is laid into one table.
 type layout struct {
 	table   string
-	hook    resource.Hook
+	hooks   []resource.Hook
 	chain   string             // first of the chains, and prefix of the others' names
 	targets map[Verdict]string // but for those that are several rules: Limit
 	refuses bool               // REJECT is possible
 }
 
-// filterLayout hooks into DOCKER-USER. There is always a parent: Docker hooks
-// DOCKER-USER into FORWARD itself, so asking for it changes nothing, but it never
-// does so for IPv6 before version 23, nor before version 27 without ip6tables, nor
-// before it is first started. RETURN goes back to DOCKER-USER, where the rules of
+// filterLayout hooks into DOCKER-USER. RETURN goes back there, where the rules of
 // others (fail2ban's, the owner's) follow, and on to Docker's own.
+//
+// Docker hooks DOCKER-USER into FORWARD at every start; but for IPv6 never before
+// version 23, and before version 27 only with ip6tables, which is off unless asked
+// for. So molo sees to it that it is hooked before what Docker accepts.
 //
 // With Docker's nftables backend there is no DOCKER-USER, and a packet that the
 // filter table does not accept meets UFW's policy for FORWARD, which drops it. So
@@ -28,11 +29,14 @@ type layout struct {
 func filterLayout(nftables bool) layout {
 	l := layout{
 		table: "filter", chain: "MOLO", refuses: true,
-		hook:    resource.Hook{From: "DOCKER-USER", To: "MOLO", Parent: "FORWARD"},
+		hooks: []resource.Hook{
+			{From: "DOCKER-USER", To: "MOLO"},
+			{From: "FORWARD", To: "DOCKER-USER", Place: resource.BeforeDocker},
+		},
 		targets: map[Verdict]string{Pass: "-j RETURN", Docker: "-j RETURN", Allow: "-j RETURN", Deny: "-j DROP"},
 	}
 	if nftables {
-		l.hook = resource.Hook{From: "FORWARD", To: "MOLO"}
+		l.hooks = []resource.Hook{{From: "FORWARD", To: "MOLO"}}
 		l.targets[Docker], l.targets[Allow] = "-j ACCEPT", "-j ACCEPT"
 	}
 	return l
@@ -45,7 +49,7 @@ func guardLayout() layout {
 	back := "-j RETURN"
 	return layout{
 		table: "mangle", chain: "MOLO-GUARD",
-		hook:    resource.Hook{From: "FORWARD", To: "MOLO-GUARD"},
+		hooks:   []resource.Hook{{From: "FORWARD", To: "MOLO-GUARD"}},
 		targets: map[Verdict]string{Pass: back, Docker: back, Allow: back, Limit: back, Reject: back, Deny: "-j DROP"},
 	}
 }
@@ -63,7 +67,7 @@ func (l layout) rules(f Family) resource.Rules {
 		chains = append(chains, l.limited(f.Quiet))
 	}
 	digest := seal(chains)
-	return resource.Rules{Family: f.Family, Table: l.table, Hook: l.hook, Chains: chains, Digest: digest}
+	return resource.Rules{Family: f.Family, Table: l.table, Hooks: l.hooks, Chains: chains, Digest: digest}
 }
 
 func (l layout) render(f Family, name string, list []Rule, onward string) resource.Chain {

@@ -59,7 +59,7 @@ func (c Change) Title() string {
 	case resource.Tree:
 		return r.Dir
 	case resource.Rules:
-		return fmt.Sprintf("%s %s: chain %s, first in %s", r.Family, r.Table, r.Names()[0], r.Hook.From)
+		return fmt.Sprintf("%s %s: chain %s, first in %s", r.Family, r.Table, r.Names()[0], firstHook(r))
 	}
 	return string(c.ID)
 }
@@ -186,10 +186,20 @@ func rulesLines(c Change) []Line {
 		l.Text, l.Rule = why[l.Text], l.Text
 		lines = append(lines, l)
 	}
-	if len(lines) == 0 && have.Hook != want.Hook {
-		lines = append(lines, Line{"~", fmt.Sprintf("the jump from %s to %s comes first", want.Hook.From, want.Hook.To), ""})
+	for _, h := range want.Hooks {
+		if c.Have != nil && !slices.Contains(have.Hooks, h) {
+			lines = append(lines, Line{"~", fmt.Sprintf("the jump from %s to %s goes back to the top", h.From, h.To), ""})
+		}
 	}
 	return lines
+}
+
+// firstHook names the chain that leads into the rules.
+func firstHook(r resource.Rules) string {
+	if len(r.Hooks) == 0 {
+		return "no chain"
+	}
+	return r.Hooks[0].From
 }
 
 // ruleText writes rules one a line and notes what each is for.

@@ -68,7 +68,6 @@ func (r *reader) readRules(ctx context.Context, id resource.ID) (resource.Resour
 // recall tells what was committed last, and what somebody changed in it since: the
 // kernel prints it differently now. Without memory it tells what is printed.
 func (h *Host) recall(family resource.Family, name string, t table) (resource.Resource, error) {
-	hook := t.hook()
 	if len(t.own()) == 0 {
 		return nil, nil
 	}
@@ -77,13 +76,11 @@ func (h *Host) recall(family resource.Family, name string, t table) (resource.Re
 		return nil, err
 	}
 	if memory.Printed == "" {
-		return resource.Rules{Family: family, Table: name, Hook: hook, Chains: t.own()}, nil
+		return resource.Rules{Family: family, Table: name, Chains: t.own()}, nil
 	}
 	rules := memory.Rules
 	rules.Drift = drift(memory.Printed, t.printed())
-	if !t.hooked(rules.Hook) {
-		rules.Hook = hook
-	}
+	rules.Hooks = slices.DeleteFunc(slices.Clone(rules.Hooks), func(h resource.Hook) bool { return !t.hooked(h) })
 	return rules, nil
 }
 
@@ -145,8 +142,10 @@ func (h *Host) confirmRules(ctx context.Context, family resource.Family, changes
 			}
 			continue
 		}
-		if err := confirmJump(family, want); err != nil {
-			return err
+		for _, hook := range want.Hooks {
+			if err := confirmJump(family, name, hook); err != nil {
+				return err
+			}
 		}
 		if err := h.saveRules(family, name, committed{Rules: want, Printed: tables[name].printed()}); err != nil {
 			return err
@@ -155,19 +154,20 @@ func (h *Host) confirmRules(ctx context.Context, family resource.Family, changes
 	return nil
 }
 
-// confirmJump asks iptables itself whether our jump is the first rule.
-func confirmJump(family resource.Family, want resource.Rules) error {
+// confirmJump asks iptables itself whether a jump is where it should be.
+func confirmJump(family resource.Family, name string, hook resource.Hook) error {
 	ipt, err := iptables.New(iptables.IPFamily(protocol(family)), iptables.Timeout(5))
 	if err != nil {
-		return fmt.Errorf("checking the jump to %s: %w", want.Hook.To, err)
+		return fmt.Errorf("checking the jump to %s: %w", hook.To, err)
 	}
-	rules, err := ipt.List(want.Table, want.Hook.From)
+	rules, err := ipt.List(name, hook.From)
 	if err != nil {
-		return fmt.Errorf("checking the jump to %s: %w", want.Hook.To, err)
+		return fmt.Errorf("checking the jump to %s: %w", hook.To, err)
 	}
 	// The first line declares the chain or prints its policy.
-	if len(rules) < 2 || rules[1] != jump(want.Hook.From, want.Hook.To) {
-		return fmt.Errorf("checking the jump to %s: it is not the first rule of %s %s", want.Hook.To, family, want.Hook.From)
+	listed := table{rules: map[string][]string{hook.From: rules[1:]}}
+	if !listed.hooked(hook) {
+		return fmt.Errorf("checking the jump to %s: somebody has moved it in %stables, chain %s", hook.To, family, hook.From)
 	}
 	return nil
 }

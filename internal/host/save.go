@@ -74,53 +74,32 @@ func builtin(chain string) bool {
 
 func jump(from, to string) string { return "-A " + from + " -j " + to }
 
-// hooked reports whether the hook's jumps are the first rules, and there only once.
+// hooked reports whether a jump is where it should be, and there only once.
 func (t table) hooked(h resource.Hook) bool {
-	if len(t.jumps(h.From, h.To)) != 1 || t.rules[h.From][0] != jump(h.From, h.To) {
-		return false
-	}
-	return h.Parent == "" || t.precedesDocker(h.Parent, h.From)
-}
-
-// precedesDocker reports whether a jump comes before every rule of Docker's own that
-// accepts. It need not be the first one: VPNs keep theirs on top, and Docker 26 puts
-// its isolation chains there when it restarts, which only drop.
-func (t table) precedesDocker(parent, to string) bool {
-	for _, rule := range t.rules[parent] {
+	seen := 0
+	for _, rule := range t.rules[h.From] {
 		switch {
-		case rule == jump(parent, to):
-			return true
-		case strings.HasPrefix(rule, jump(parent, "DOCKER-ISOLATION")):
-			continue
-		case strings.Contains(rule, "DOCKER"), strings.Contains(rule, " docker0 "), strings.Contains(rule, " br-"):
+		case rule == jump(h.From, h.To):
+			seen++
+		case seen == 0 && inTheWay(h, rule):
 			return false
 		}
 	}
-	return false
+	return seen == 1
 }
 
-// jumps returns every rule of a chain that leads to another.
-func (t table) jumps(from, to string) []string {
-	var all []string
-	for _, rule := range t.rules[from] {
-		if rule == jump(from, to) {
-			all = append(all, rule)
-		}
+// inTheWay reports whether a jump must not stand behind a rule. Docker 26 puts its
+// isolation chains in front when it restarts; they only drop.
+func inTheWay(h resource.Hook, rule string) bool {
+	switch h.Place {
+	case resource.BeforeDocker:
+		isolation := strings.HasPrefix(rule, jump(h.From, "DOCKER-ISOLATION"))
+		docker := strings.Contains(rule, "DOCKER") || strings.Contains(rule, " docker0 ") || strings.Contains(rule, " br-")
+		return docker && !isolation
+	case resource.BeforeUFW:
+		return strings.Contains(rule, " ufw")
 	}
-	return all
-}
-
-// hook finds a jump into our chains that is the first rule of its chain.
-func (t table) hook() resource.Hook {
-	for _, from := range t.chains {
-		if strings.HasPrefix(from, ours) || len(t.rules[from]) == 0 {
-			continue
-		}
-		if to, ok := strings.CutPrefix(t.rules[from][0], "-A "+from+" -j "+ours); ok {
-			return resource.Hook{From: from, To: ours + to}
-		}
-	}
-	return resource.Hook{}
+	return true
 }
 
 // restoreText is the input of iptables-restore --noflush that turns our part of a
@@ -139,15 +118,17 @@ func restoreText(name string, t table, want resource.Rules) string {
 	for _, c := range stale {
 		line(":"+c.Name, "-", "[0:0]")
 	}
-	if want.Hook.From != "" && !builtin(want.Hook.From) && !t.has(want.Hook.From) {
-		line(":"+want.Hook.From, "-", "[0:0]")
+	for _, h := range want.Hooks {
+		if !builtin(h.From) && !t.has(h.From) {
+			line(":"+h.From, "-", "[0:0]")
+		}
 	}
 	for _, c := range want.Chains {
 		for _, r := range c.Rules {
 			line("-A", c.Name, r.Spec)
 		}
 	}
-	t.rehook(want.Hook, line)
+	t.rehook(want.Hooks, line)
 	for _, c := range stale {
 		line("-X", c.Name)
 	}
@@ -155,27 +136,29 @@ func restoreText(name string, t table, want resource.Rules) string {
 	return out.String()
 }
 
-// rehook takes away jumps into our chains that are not where they should be, and
-// puts the wanted ones first.
-func (t table) rehook(want resource.Hook, line func(...string)) {
-	if want.To != "" && t.hooked(want) {
-		return
+// rehook takes away jumps that are not where they should be, and those into our
+// chains that nobody wants, and puts the wanted ones first.
+func (t table) rehook(want []resource.Hook, line func(...string)) {
+	settled := func(from, to string) bool {
+		return slices.ContainsFunc(want, func(h resource.Hook) bool { return h.From == from && h.To == to && t.hooked(h) })
 	}
 	for _, from := range t.chains {
 		for _, rule := range t.rules[from] {
-			if !strings.HasPrefix(from, ours) && strings.HasPrefix(rule, "-A "+from+" -j "+ours) {
+			to, ok := strings.CutPrefix(rule, "-A "+from+" -j "+ours)
+			if ok && !strings.HasPrefix(from, ours) && !settled(from, ours+to) {
 				line("-D", strings.TrimPrefix(rule, "-A "))
 			}
 		}
 	}
-	if want.To == "" {
-		return
-	}
-	if want.Parent != "" {
-		for range t.jumps(want.Parent, want.From) {
-			line("-D", want.Parent, "-j", want.From)
+	for _, h := range want {
+		if settled(h.From, h.To) {
+			continue
 		}
-		line("-I", want.Parent, "1", "-j", want.From)
+		for _, rule := range t.rules[h.From] {
+			if rule == jump(h.From, h.To) && !strings.HasPrefix(h.To, ours) {
+				line("-D", h.From, "-j", h.To)
+			}
+		}
+		line("-I", h.From, "1", "-j", h.To)
 	}
-	line("-I", want.From, "1", "-j", want.To)
 }

@@ -30,7 +30,7 @@ COMMIT
 func wantedRules() resource.Rules {
 	return resource.Rules{
 		Family: resource.IPv4, Table: "filter",
-		Hook:   resource.Hook{From: "DOCKER-USER", To: "MOLO", Parent: "FORWARD"},
+		Hooks:  []resource.Hook{{From: "DOCKER-USER", To: "MOLO"}, {From: "FORWARD", To: "DOCKER-USER", Place: resource.BeforeDocker}},
 		Chains: []resource.Chain{{Name: "MOLO", Rules: []resource.Rule{{Spec: "-j RETURN"}}}},
 	}
 }
@@ -47,21 +47,21 @@ func TestRestoreTouchesNothingForeign(t *testing.T) {
 		},
 		{
 			"a missing DOCKER-USER is made and hooked", "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n",
-			"*filter\n:MOLO - [0:0]\n:DOCKER-USER - [0:0]\n-A MOLO -j RETURN\n-I FORWARD 1 -j DOCKER-USER\n-I DOCKER-USER 1 -j MOLO\nCOMMIT\n",
+			"*filter\n:MOLO - [0:0]\n:DOCKER-USER - [0:0]\n-A MOLO -j RETURN\n-I DOCKER-USER 1 -j MOLO\n-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n",
 			wantedRules(),
 		},
 		{
 			"a jump that somebody got in front of moves back to the top",
 			edit("-A DOCKER-USER -j MOLO\n-A DOCKER-USER -s 192.0.2.1/32 -j DROP\n", "-A DOCKER-USER -s 192.0.2.1/32 -j ACCEPT\n-A DOCKER-USER -j MOLO\n"),
 			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-A MOLO -j RETURN\n-D DOCKER-USER -j MOLO\n" +
-				"-D FORWARD -j DOCKER-USER\n-I FORWARD 1 -j DOCKER-USER\n-I DOCKER-USER 1 -j MOLO\n-X MOLO-OLD\nCOMMIT\n",
+				"-I DOCKER-USER 1 -j MOLO\n-X MOLO-OLD\nCOMMIT\n",
 			wantedRules(),
 		},
 		{
 			"DOCKER-USER behind a rule of Docker's is hooked again",
 			edit("-A FORWARD -j DOCKER-USER\n-A FORWARD -o docker0 -j DOCKER\n", "-A FORWARD -o docker0 -j DOCKER\n-A FORWARD -j DOCKER-USER\n"),
-			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-A MOLO -j RETURN\n-D DOCKER-USER -j MOLO\n" +
-				"-D FORWARD -j DOCKER-USER\n-I FORWARD 1 -j DOCKER-USER\n-I DOCKER-USER 1 -j MOLO\n-X MOLO-OLD\nCOMMIT\n",
+			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-A MOLO -j RETURN\n" +
+				"-D FORWARD -j DOCKER-USER\n-I FORWARD 1 -j DOCKER-USER\n-X MOLO-OLD\nCOMMIT\n",
 			wantedRules(),
 		},
 		{
@@ -72,7 +72,7 @@ func TestRestoreTouchesNothingForeign(t *testing.T) {
 			"the guard is hooked into a built-in chain, which is never declared", "",
 			"*mangle\n:MOLO-GUARD - [0:0]\n-A MOLO-GUARD -j RETURN\n-I FORWARD 1 -j MOLO-GUARD\nCOMMIT\n",
 			resource.Rules{
-				Family: resource.IPv4, Table: "mangle", Hook: resource.Hook{From: "FORWARD", To: "MOLO-GUARD"},
+				Family: resource.IPv4, Table: "mangle", Hooks: []resource.Hook{{From: "FORWARD", To: "MOLO-GUARD"}},
 				Chains: []resource.Chain{{Name: "MOLO-GUARD", Rules: []resource.Rule{{Spec: "-j RETURN"}}}},
 			},
 		},
@@ -134,7 +134,7 @@ func TestUnchangedIsWhatTheKernelStillPrints(t *testing.T) {
 func table0() table { return parseSave("*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n")["filter"] }
 
 func TestDockerMayPutItsIsolationInFront(t *testing.T) {
-	hook := resource.Hook{From: "DOCKER-USER", To: "MOLO", Parent: "FORWARD"}
+	hook := resource.Hook{From: "FORWARD", To: "DOCKER-USER", Place: resource.BeforeDocker}
 	for before, want := range map[string]bool{
 		"": true,
 		"-A FORWARD -j DOCKER-ISOLATION-STAGE-1\n":       true,

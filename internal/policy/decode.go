@@ -30,7 +30,6 @@ type field struct {
 	value any
 	at    hcl.Range // the attribute, or the block's header where the default holds
 	set   bool
-	expr  hcl.Range // of the value, where it is set
 }
 
 // get returns an attribute of a section. The zero value stands for a value that
@@ -86,22 +85,22 @@ func (d *decoder) section(b *block, path string, body hcl.Body, header hcl.Range
 func (d *decoder) blocks(b *block, path string, blocks hcl.Blocks, s *section) {
 	first := map[string]hcl.Range{}
 	for _, found := range blocks {
-		kind := b.inner(found.Type)
+		row := b.inner(found.Type)
 		header := headerOf(found)
-		below := d.section(kind, join(path, found.Type), found.Body, header)
-		below.label = d.label(kind, found)
-		what := kind.name
-		if kind.label != nil {
-			what = fmt.Sprintf("%s %q", kind.name, valueOf[string](below.label).V)
+		below := d.section(row, join(path, found.Type), found.Body, header)
+		below.label = d.label(row, found)
+		what := row.name
+		if row.label != nil {
+			what = fmt.Sprintf("%s %q", row.name, valueOf[string](below.label).V)
 		}
 		if other, duplicate := first[what]; duplicate {
 			d.duplicate(what, other, header)
 			continue
 		}
-		if kind.label == nil || below.label.value != nil {
+		if row.label == nil || below.label.value != nil {
 			first[what] = header
 		}
-		s.inner[kind.name] = append(s.inner[kind.name], below)
+		s.inner[row.name] = append(s.inner[row.name], below)
 	}
 }
 
@@ -151,32 +150,26 @@ func (d *decoder) field(a *attribute, attr *hcl.Attribute, header hcl.Range) fie
 	if !diags.HasErrors() && n.kind == isNull {
 		return field{value: d.fallback(a), at: header}
 	}
-	set := field{at: attr.Range, set: true, expr: attr.Expr.Range()}
-	if diags.HasErrors() {
-		return set
-	}
-	value, faults := a.value(n)
-	d.faults(faults, attr)
-	if !fatal(faults) {
-		set.value = value
+	set := field{at: attr.Range, set: true}
+	if !diags.HasErrors() {
+		var faults []fault
+		set.value, faults = a.value(n)
+		d.faults(faults, attr)
 	}
 	return set
 }
 
 // label reads the label of a block, if it has one.
-func (d *decoder) label(kind *block, b *hcl.Block) field {
-	if kind.label == nil {
+func (d *decoder) label(row *block, b *hcl.Block) field {
+	if row.label == nil {
 		return field{}
 	}
 	at := b.LabelRanges[0]
-	value, faults := kind.label.value(node{kind: isString, text: b.Labels[0], at: at})
+	value, faults := row.label.value(node{kind: isString, text: b.Labels[0], at: at})
 	for _, f := range faults {
 		d.diags = append(d.diags, invalid(f, at))
 	}
-	if fatal(faults) {
-		value = nil
-	}
-	return field{value: value, at: at, set: true, expr: at}
+	return field{value: value, at: at, set: true}
 }
 
 // fallback returns the default of an attribute, nil when it has none.
@@ -190,7 +183,7 @@ func (d *decoder) fallback(a *attribute) any {
 	expr, diags := hclsyntax.ParseExpression([]byte(a.fallback), "default", hcl.InitialPos)
 	n, evalDiags := evaluate(expr)
 	value, faults := a.value(n)
-	if diags.HasErrors() || evalDiags.HasErrors() || fatal(faults) {
+	if diags.HasErrors() || evalDiags.HasErrors() || len(faults) > 0 {
 		panic(fmt.Sprintf("policy: the table's default for %s is not a value of it: %s", a.name, a.fallback))
 	}
 	d.defaults[a] = value

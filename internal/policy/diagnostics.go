@@ -29,13 +29,30 @@ func (d Diagnostics) Len() int { return len(d.list) }
 // and what to do. Details are wrapped at width columns, 0 for never; color marks
 // with VT100 sequences. It returns the error of the writer.
 func (d Diagnostics) WriteText(w io.Writer, width uint, color bool) error {
-	shown := make(map[string]*hcl.File, len(d.files))
+	files := make(map[string]*hcl.File, len(d.files))
 	for name, file := range d.files {
-		safe := *file
-		safe.Bytes = displayable(file.Bytes)
-		shown[name] = &safe
+		files[name] = &hcl.File{Bytes: displayable(file.Bytes), Nav: displayableNav{file.Nav}}
 	}
-	return hcl.NewDiagnosticTextWriter(w, shown, width, color).WriteDiagnostics(d.list)
+	var shown hcl.Diagnostics
+	for _, diag := range d.list {
+		safe := *diag
+		safe.Summary, safe.Detail = string(displayable([]byte(diag.Summary))), string(displayable([]byte(diag.Detail)))
+		shown = append(shown, &safe)
+	}
+	return hcl.NewDiagnosticTextWriter(w, files, width, color).WriteDiagnostics(shown)
+}
+
+// displayableNav tells HCL's writer in which block a place is; in JSON that is the
+// name of a property, which can hold anything.
+type displayableNav struct{ nav any }
+
+// ContextString returns the path of the block around a byte of the file.
+func (n displayableNav) ContextString(offset int) string {
+	nav, ok := n.nav.(interface{ ContextString(offset int) string })
+	if !ok {
+		return ""
+	}
+	return string(displayable([]byte(nav.ContextString(offset))))
 }
 
 // MarshalJSON gives a list of Diagnostic.

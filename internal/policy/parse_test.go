@@ -178,14 +178,24 @@ func TestTheReferencesSamplesAreGood(t *testing.T) {
 }
 
 func TestDiagnosticsNeitherSteerTheTerminalNorReorderIt(t *testing.T) {
-	src := []byte("docker {\n  restart = \"\\u0041\" # \x1b[2J \u202e\u200b\n  icc = \"å\"\n}\n")
-	_, diags := Parse([]Source{{"p.hcl", src}})
-	text := string(rendered(t, diags))
-	if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unprintable) {
-		t.Errorf("control characters reach the terminal: %q", text)
-	}
-	if !strings.Contains(text, `"å"`) {
-		t.Errorf("letters outside ASCII are gone:\n%s", text)
+	for name, source := range map[string]Source{
+		"in a line that is shown":    {"p.hcl", []byte("docker {\n  restart = \"A\" # å \x1b[2J \u202e\u200b\n}\n")},
+		"in a label":                 {"p.hcl", []byte("site \"å\\u001b\\u202e\" {\n  port = 0\n}\n")},
+		"in a property's name":       {"p.hcl.json", []byte(`{"docker": {"å\u001b\u202e": {"icc": 1}}}`)},
+		"in the name around a place": {"p.hcl.json", []byte(`{"firewall": {"publish": {"å\u001b\u202e": {"ports": 1}}}}`)},
+		"in a name, raw":             {"p.hcl.json", []byte("{\"docker\": {\"å\u202e\": 1}}")},
+		"in a key":                   {"p.hcl.json", []byte(`{"docker": {"settings": {"å\u001b\u202e": 1}}}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, diags := Parse([]Source{source})
+			text := string(rendered(t, diags))
+			if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unprintable) {
+				t.Errorf("control characters reach the terminal: %q", text)
+			}
+			if !strings.Contains(text, "å") {
+				t.Errorf("letters outside ASCII are gone:\n%s", text)
+			}
+		})
 	}
 }
 

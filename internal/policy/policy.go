@@ -85,7 +85,8 @@ type Site struct {
 	Range    hcl.Range
 }
 
-// Header is one response header of a site.
+// Header is one response header of a site. The content security policy is called
+// Content-Security-Policy-Report-Only as long as its default holds.
 type Header struct {
 	Name  string        // "X-Frame-Options"
 	Value Value[string] // "" when the policy turned it off

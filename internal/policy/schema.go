@@ -41,11 +41,6 @@ type fault struct {
 	warning bool      // the value holds all the same
 }
 
-// fatal reports whether one of the faults leaves no value.
-func fatal(faults []fault) bool {
-	return slices.ContainsFunc(faults, func(f fault) bool { return !f.warning })
-}
-
 // detail is the text under the snippet of a diagnostic.
 func (f fault) detail() string {
 	if f.hint == "" {
@@ -54,12 +49,17 @@ func (f fault) detail() string {
 	return f.why + "\nhint: " + f.hint
 }
 
-// value reads a node as this attribute.
+// value reads a node as this attribute. The value is nil when it can't be had.
 func (a *attribute) value(n node) (any, []fault) {
-	if a.read == nil {
-		return text(choose(a.allowed))(n)
+	read := a.read
+	if read == nil {
+		read = text(choose(a.allowed))
 	}
-	return a.read(n)
+	v, faults := read(n)
+	if slices.ContainsFunc(faults, func(f fault) bool { return !f.warning }) {
+		return nil, faults
+	}
+	return v, faults
 }
 
 // hclSchema returns what hcl.Body.Content needs to know about the block. No

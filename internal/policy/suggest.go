@@ -63,7 +63,7 @@ func enumerate(words []string, conjunction string) string {
 // not have, because only the table knows where that name belongs.
 func unexpected(diag *hcl.Diagnostic, b *block, path string, src []byte) *hcl.Diagnostic {
 	what := ""
-	summary, kind, _ := strings.Cut(diag.Summary, " for ")
+	summary, of, _ := strings.Cut(diag.Summary, " for ")
 	switch summary {
 	case "Unsupported argument":
 		what = "attribute"
@@ -72,7 +72,7 @@ func unexpected(diag *hcl.Diagnostic, b *block, path string, src []byte) *hcl.Di
 	case "Extraneous JSON object property":
 		what = "property"
 	case "Missing name", "Extraneous label":
-		return unlabelled(b.inner(kind), diag)
+		return unlabelled(b.inner(of), diag)
 	default:
 		return diag
 	}
@@ -83,23 +83,23 @@ func unexpected(diag *hcl.Diagnostic, b *block, path string, src []byte) *hcl.Di
 	}
 	return invalid(fault{
 		summary: "Unknown " + what,
-		why:     fmt.Sprintf("There is no %s %s %s.", what, name, where),
+		why:     fmt.Sprintf("There is no %s %q %s.", what, name, where),
 		hint:    b.whereIs(name, what),
 	}, *diag.Subject)
 }
 
 // unlabelled says whether a block has a label, where it was written the other way.
-func unlabelled(kind *block, diag *hcl.Diagnostic) *hcl.Diagnostic {
+func unlabelled(row *block, diag *hcl.Diagnostic) *hcl.Diagnostic {
 	f := fault{
 		summary: "Label not expected",
-		why:     fmt.Sprintf("A block %s has no label.", kind.name),
-		hint:    fmt.Sprintf("write %s { … }", kind.name),
+		why:     fmt.Sprintf("A block %s has no label.", row.name),
+		hint:    fmt.Sprintf("write %s { … }", row.name),
 	}
-	if kind.label != nil {
+	if row.label != nil {
 		f = fault{
 			summary: "Wrong number of labels",
-			why:     fmt.Sprintf("A block %s has one label. %s", kind.name, unmarked(kind.label.doc)),
-			hint:    fmt.Sprintf("write %s %s { … }", kind.name, kind.label.example),
+			why:     fmt.Sprintf("A block %s has one label. %s", row.name, unmarked(row.label.doc)),
+			hint:    fmt.Sprintf("write %s %s { … }", row.name, row.label.example),
 		}
 	}
 	out := invalid(f, *diag.Subject)

@@ -122,11 +122,11 @@ func (t Tree) Equal(other Resource) bool {
 }
 
 // Rules is all that molo owns in one table of one address family: whole chains
-// and one jump from a shared chain into them.
+// and the jumps from shared chains into them.
 type Rules struct {
 	Family Family  `json:"family"`
 	Table  string  `json:"table"` // "filter" or "mangle"
-	Hook   Hook    `json:"hook"`
+	Hooks  []Hook  `json:"hooks"` // the first one is into Chains[0]
 	Chains []Chain `json:"chains"`
 	// Digest is that of Chains, as Digest returns it. iptables does not print what
 	// it was given, so a host reports here the digest of the chains it committed
@@ -147,15 +147,24 @@ const (
 	IPv6 Family = "ip6"
 )
 
-// Hook is the one jump from a shared chain into molo's own: From's first rule
-// jumps to To.
+// Hook is one jump from a shared chain into molo's own, or into another shared one
+// that must be on the way.
 type Hook struct {
-	From string `json:"from"` // "DOCKER-USER" or "FORWARD"
-	To   string `json:"to"`
-	// Parent, where set, is the built-in chain whose first rule must jump to From.
-	// Docker hooks DOCKER-USER itself, but never for IPv6 before version 23.
-	Parent string `json:"parent,omitempty"`
+	From  string `json:"from"` // "DOCKER-USER", "FORWARD", "INPUT"
+	To    string `json:"to"`
+	Place Place  `json:"place,omitempty"`
 }
+
+// Place is where in a shared chain a jump must stand.
+type Place string
+
+// The places. Other programs, such as VPNs and fail2ban, keep jumps of theirs on top
+// of the built-in chains; only those that would accept first matter.
+const (
+	First        Place = ""              // the first rule
+	BeforeDocker Place = "before docker" // before Docker's own accepting rules
+	BeforeUFW    Place = "before ufw"    // before UFW's jumps
+)
 
 // Chain is one chain of our own and its rules in order.
 type Chain struct {
@@ -175,7 +184,7 @@ func (r Rules) ID() ID { return ID("rules:" + string(r.Family) + "/" + r.Table) 
 // Equal compares digests and hooks; rules that somebody changed equal nothing.
 func (r Rules) Equal(other Resource) bool {
 	o, ok := other.(Rules)
-	return ok && r.ID() == o.ID() && r.Digest != "" && r.Digest == o.Digest && r.Hook == o.Hook && len(o.Drift) == 0
+	return ok && r.ID() == o.ID() && r.Digest != "" && r.Digest == o.Digest && slices.Equal(r.Hooks, o.Hooks) && len(o.Drift) == 0
 }
 
 // Names returns the names of the chains in order.

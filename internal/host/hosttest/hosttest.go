@@ -163,7 +163,7 @@ func describe(r resource.Resource) string {
 	case resource.Tree:
 		return fmt.Sprintf(" %d files", len(r.Files))
 	case resource.Rules:
-		return fmt.Sprintf(" %d chains, %s", len(r.Chains), r.Hook.From)
+		return fmt.Sprintf(" %d chains, %s", len(r.Chains), r.Hooks[0].From)
 	}
 	return ""
 }

@@ -1,0 +1,47 @@
+package firewall
+
+import (
+	"molo/internal/facts"
+	"molo/internal/resource"
+)
+
+// input is what decides on packets to the host itself, by family.
+type input map[resource.Family][]Rule
+
+// readInput lists UFW's rules for the host itself: those that Compile mirrors for
+// published ports, on what the packet carries.
+func readInput(f facts.Facts) (input, []Finding, error) {
+	ufw, findings, err := ParseUFW(f.UFW)
+	if err != nil {
+		return nil, nil, err
+	}
+	lists := input{}
+	for _, family := range []resource.Family{resource.IPv4, resource.IPv6} {
+		if ufw.Active && (family == resource.IPv4 || ufw.IPv6) {
+			lists[family] = incoming(ufw.rules(family))
+		}
+		for i := range lists[family] {
+			lists[family][i].Match.Published = false
+		}
+		lists[family] = append(lists[family], ufw.otherwise(f.UFW.Installed, family))
+	}
+	return lists, findings, nil
+}
+
+// otherwise is what becomes of packets to the host that no rule is about.
+func (u UFW) otherwise(installed bool, family resource.Family) Rule {
+	switch {
+	case !installed:
+		return Rule{Verdict: Allow, Why: "ufw is not installed"}
+	case !u.Active:
+		return Rule{Verdict: Allow, Why: "ufw is inactive"}
+	case family == resource.IPv6 && !u.IPv6:
+		// ufw-init then sets the policies of ip6tables to DROP.
+		return Rule{Verdict: Deny, Why: "default: IPV6 is not yes in " + defaultsPath}
+	case u.Input == DefaultAccept:
+		return Rule{Verdict: Allow, Why: "default: allow incoming"}
+	case u.Input == DefaultReject:
+		return Rule{Verdict: Reject, Why: "default: reject incoming"}
+	}
+	return Rule{Verdict: Deny, Why: "default: deny incoming"}
+}

@@ -1,0 +1,202 @@
+package firewall
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"molo/internal/facts"
+)
+
+// sctp is a protocol that Docker publishes and UFW has no name for.
+const sctp Protocol = 132
+
+func number(protocol string) Protocol {
+	switch protocol {
+	case "tcp":
+		return TCP
+	case "udp":
+		return UDP
+	}
+	return sctp
+}
+
+// endpoint is a container on a network, with what is known of the network.
+type endpoint struct {
+	facts.Endpoint
+	name    string // of the container
+	network facts.Network
+}
+
+// endpoints joins what is known of running containers.
+func endpoints(d facts.Docker, all []facts.Endpoint) []endpoint {
+	var joined []endpoint
+	for _, e := range all {
+		one := endpoint{Endpoint: e, name: shortID(e.Container)}
+		for _, c := range d.Containers {
+			if c.ID == e.Container {
+				one.name = c.Name
+			}
+		}
+		for _, n := range d.Networks {
+			if n.Name == e.Network {
+				one.network = n
+			}
+		}
+		joined = append(joined, one)
+	}
+	return joined
+}
+
+func shortID(id string) string { return id[:min(12, len(id))] }
+
+// published lists the ports that Docker publishes.
+func (v *View) published(d facts.Docker) []Exposure {
+	var all []Exposure
+	for _, c := range d.Containers {
+		if !c.Running {
+			continue
+		}
+		for _, p := range c.Published {
+			address := p.Address
+			if !address.IsValid() {
+				address = netip.IPv4Unspecified()
+			}
+			e := Exposure{Kind: Published, Name: c.Name, Protocol: p.Protocol, Address: address, Port: p.Port}
+			e.target = target{protocol: number(p.Protocol), bound: netip.AddrPortFrom(address, p.Port)}
+			switch {
+			case !v.translate(&e.target, d, c, p.Container):
+				e.Note = "taken in by docker-proxy: ufw's rules for the host itself decide"
+			case address.IsLoopback() && d.Major < 28 && v.rules(e.target) == nil:
+				e.Note = "Docker before 28 lets neighbours on the link in, too"
+			}
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// translate fills in where the kernel sends what arrives at a published port. It
+// reports false where docker-proxy takes it in instead: the container has no address
+// of the family, or Docker may not use iptables for it.
+func (v *View) translate(t *target, d facts.Docker, c facts.Container, port uint16) bool {
+	switch {
+	case d.Effective.Rootless, !setting(d, "iptables", true):
+		return false
+	case t.bound.Addr().Is6() && !setting(d, "ip6tables", d.Major >= 27):
+		return false
+	}
+	known := false
+	for _, e := range v.endpoints {
+		if e.Container != c.ID || e.network.Driver != "bridge" {
+			continue
+		}
+		known = true
+		for _, a := range e.Addresses {
+			usual := e.Network == c.Network || !t.translated()
+			if usual && a.Is6() == t.bound.Addr().Is6() {
+				t.container, t.bridge = netip.AddrPortFrom(a, port), e.network.Bridge
+			}
+		}
+	}
+	if !known {
+		// On an overlay network; Docker publishes such a port by way of this bridge.
+		t.container, t.bridge = netip.AddrPortFrom(unspecified(t.bound.Addr()), port), "docker_gwbridge"
+	}
+	return t.translated()
+}
+
+// setting returns a boolean option of dockerd, from its arguments or daemon.json.
+// (dockerd refuses to start when both name it.)
+func setting(d facts.Docker, name string, otherwise bool) bool {
+	for _, flag := range d.Flags {
+		value, ok := strings.CutPrefix(flag, "--"+name)
+		if ok && value == "" {
+			return true
+		}
+		if on, err := strconv.ParseBool(strings.TrimPrefix(value, "=")); ok && err == nil {
+			return on
+		}
+	}
+	var config map[string]json.RawMessage
+	if json.Unmarshal([]byte(d.Config), &config) != nil || config[name] == nil {
+		return otherwise // a file that dockerd can't read starts no daemon at all
+	}
+	return bytes.Equal(config[name], []byte("true"))
+}
+
+// sockets lists the ports on which the host's own processes listen, short of those
+// by which docker-proxy holds published ports.
+func sockets(d facts.Docker, all []facts.Socket) []Exposure {
+	var out []Exposure
+	for _, s := range all {
+		if s.Process == "docker-proxy" || publishes(d, s) {
+			continue
+		}
+		e := Exposure{Kind: Process, Name: s.Process, Protocol: s.Protocol, Address: s.Address, Port: s.Port}
+		e.target = target{protocol: number(s.Protocol), bound: netip.AddrPortFrom(s.Address, s.Port)}
+		if s.Container != "" {
+			e.Kind, e.Name = HostNetwork, containerName(d, s.Container)
+		}
+		e.Note = exception(s)
+		if s.Device != "" {
+			e.Note = "bound to interface " + s.Device
+		}
+		if !slices.ContainsFunc(out, func(o Exposure) bool { return o.Kind == e.Kind && o.Name == e.Name && o.target == e.target }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// publishes reports whether a socket holds a port that Docker publishes.
+func publishes(d facts.Docker, s facts.Socket) bool {
+	return slices.ContainsFunc(d.Containers, func(c facts.Container) bool {
+		return c.Running && slices.ContainsFunc(c.Published, func(p facts.Publish) bool {
+			return p.Protocol == s.Protocol && p.Port == s.Port && p.Address == s.Address
+		})
+	})
+}
+
+func containerName(d facts.Docker, id string) string {
+	for _, c := range d.Containers {
+		if c.ID == id {
+			return c.Name
+		}
+	}
+	return shortID(id)
+}
+
+// exception names what UFW's before.rules and before6.rules, as Debian ships them,
+// let in ahead of every other rule.
+func exception(s facts.Socket) string {
+	if s.Protocol != "udp" {
+		return ""
+	}
+	said := map[uint16]string{
+		68:   "ufw's before.rules let in answers of DHCP servers",
+		546:  "ufw's before6.rules let in answers of DHCPv6 servers on the link",
+		1900: "ufw's before.rules let in UPnP discovery by multicast",
+		5353: "ufw's before.rules let in mDNS by multicast",
+	}
+	return said[s.Port]
+}
+
+// outside lists the containers that no rule of the host reaches.
+func (v *View) outside(d facts.Docker) []Finding {
+	var all []Finding
+	for _, e := range v.endpoints {
+		if driver := e.network.Driver; driver == "macvlan" || driver == "ipvlan" {
+			all = append(all, Finding{
+				Where: "container " + e.name,
+				What:  fmt.Sprintf("is on the %s network %s: its packets pass every firewall of the host, UFW's and molo's", driver, e.Network),
+				Hint:  "filter them on the router, or use a bridge network",
+			})
+		}
+	}
+	return all
+}

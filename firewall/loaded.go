@@ -1,0 +1,248 @@
+package firewall
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"molo/internal/policy"
+	"molo/internal/resource"
+)
+
+// Loaded reads back the program that is in force from the chains that a host
+// reports. A family of which neither the filter nor the guard is as molo left it has
+// no rules in the program: what Docker publishes there counts as open. The findings
+// say so.
+func Loaded(have []resource.Rules, families []resource.Family) (*Program, []Finding) {
+	program := &Program{}
+	var findings []Finding
+	for _, family := range families {
+		inForce := false
+		// The guard knows neither limits nor rejects, so the filter is asked first.
+		for _, layout := range []layout{filterLayout(false), guardLayout()} {
+			rules, ok := standing(have, family, layout)
+			if !ok {
+				continue
+			}
+			lists, err := readBack(rules, layout)
+			if err != nil {
+				findings = append(findings, Finding{Where: tableOf(rules), What: err.Error(), Hint: "molo apply"})
+				continue
+			}
+			program.Families = append(program.Families, lists)
+			inForce = true
+			break
+		}
+		findings = append(findings, faults(have, family, inForce)...)
+	}
+	return program, findings
+}
+
+func tableOf(r resource.Rules) string { return string(r.Family) + " " + r.Table }
+
+// standing finds the chains of a layout where they are hooked and nobody has changed
+// them.
+func standing(have []resource.Rules, family resource.Family, l layout) (resource.Rules, bool) {
+	for _, r := range have {
+		hooked := slices.ContainsFunc(r.Hooks, func(h resource.Hook) bool { return h.To == l.chain })
+		if r.Family == family && r.Table == l.table && hooked && len(r.Drift) == 0 {
+			return r, true
+		}
+	}
+	return resource.Rules{}, false
+}
+
+// faults says what is wrong with the chains of a family.
+func faults(have []resource.Rules, family resource.Family, inForce bool) []Finding {
+	var all []Finding
+	if !inForce {
+		all = append(all, Finding{
+			Where: string(family) + "tables", Hint: "molo apply",
+			What: "molo's rules are not in force: every port that Docker publishes is open to everybody",
+		})
+	}
+	for _, r := range have {
+		if r.Family == family && len(r.Drift) > 0 {
+			all = append(all, Finding{tableOf(r), "somebody changed molo's rules: " + r.Drift[0], "molo apply"})
+		}
+	}
+	if _, guarded := standing(have, family, guardLayout()); inForce && !guarded {
+		all = append(all, Finding{
+			Where: string(family) + " mangle", Hint: "molo apply",
+			What: "the guard is not in force: published ports open for a moment when Docker restarts or ufw reloads",
+		})
+	}
+	return all
+}
+
+// readBack turns the chains of one table into the lists that they were made of.
+func readBack(rules resource.Rules, l layout) (Family, error) {
+	f := Family{Family: rules.Family}
+	into := map[string]*[]Rule{l.chain: &f.From, l.chain + "-TO": &f.To, l.chain + "-IN": &f.In}
+	for _, c := range rules.Chains {
+		list, known := into[c.Name]
+		if !known {
+			continue // what a Limit does
+		}
+		for _, r := range c.Rules {
+			rule, err := parseSpec(r.Spec)
+			if err != nil {
+				return Family{}, fmt.Errorf("reading the chain %s: %w", c.Name, err)
+			}
+			if rule.Why = r.Why; rule.Why == "" {
+				rule.Why = "rule in " + c.Name + ": " + r.Spec
+			}
+			if rule.Verdict == "" {
+				continue // logs or counts
+			}
+			if rule.Verdict == Allow && c.Name != l.chain+"-IN" {
+				rule.Verdict = Pass
+				if rule.Match.In != "" && rule.Match.Out == "" {
+					rule.Verdict = Docker
+				}
+			}
+			*list = append(*list, rule)
+		}
+	}
+	if len(f.From) == 0 || len(f.To) == 0 || len(f.In) == 0 {
+		return Family{}, fmt.Errorf("reading the chains of %s: some are missing", l.chain)
+	}
+	return f, nil
+}
+
+// parseSpec reads a rule as this package writes it or as iptables prints it. A rule
+// that only logs or counts has no verdict.
+func parseSpec(spec string) (Rule, error) {
+	var r Rule
+	words, err := splitSpec(spec)
+	if err != nil {
+		return r, err
+	}
+	for len(words) > 0 {
+		if len(words) == 1 && !alone(words[0]) {
+			return r, fmt.Errorf("rule not understood: %s", spec)
+		}
+		if alone(words[0]) {
+			words = words[1:]
+			continue
+		}
+		if err := r.take(words[0], words[1]); err != nil {
+			return r, fmt.Errorf("rule not understood: %s: %w", spec, err)
+		}
+		words = words[2:]
+	}
+	return r, nil
+}
+
+// splitSpec splits at spaces; a word in quotes may have some.
+func splitSpec(spec string) ([]string, error) {
+	var words []string
+	for rest := strings.TrimSpace(spec); rest != ""; rest = strings.TrimLeft(rest, " ") {
+		word := rest
+		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
+			word = quoted
+		} else if end := strings.IndexByte(rest, ' '); end >= 0 {
+			word = rest[:end]
+		}
+		if strings.HasPrefix(word, `"`) && (len(word) < 2 || !strings.HasSuffix(word, `"`)) {
+			return nil, fmt.Errorf("rule not understood: %s: a quote is open", spec)
+		}
+		words = append(words, word)
+		rest = rest[len(word):]
+	}
+	return words, nil
+}
+
+// alone reports whether an option has no value.
+func alone(option string) bool {
+	return option == "--set" || option == "--update" || option == "--rsource"
+}
+
+// take reads one option.
+func (r *Rule) take(option, value string) error {
+	m := &r.Match
+	var err error
+	switch option {
+	case "-s":
+		m.Source, err = parseNet(value)
+	case "-d", "--ctorigdst":
+		m.Destination, err = parseNet(value)
+	case "-i":
+		m.In, err = parseInterface(value)
+	case "-o":
+		m.Out, err = parseInterface(value)
+	case "-p":
+		m.Protocol, err = parseNumber(value)
+	case "--sport":
+		m.SourcePorts, err = parseRange(value)
+	case "--dport", "--ctorigdstport":
+		m.Ports, err = parseRange(value)
+	case "--ctstate":
+		err = m.takeState(value)
+	case "-j", "-g":
+		r.Verdict, err = parseTarget(value)
+	case "-m", "--comment", "--limit", "--limit-burst", "--log-prefix", "--reject-with", "--name", "--seconds", "--hitcount", "--mask":
+	default:
+		err = fmt.Errorf("unknown option %s", option)
+	}
+	return err
+}
+
+func (m *Match) takeState(value string) error {
+	switch value {
+	case "DNAT":
+		m.Published = true
+	case "INVALID":
+		m.State = Invalid
+	case "NEW":
+		m.State = New
+	case "RELATED,ESTABLISHED":
+		m.State = Established
+	default:
+		return fmt.Errorf("unknown state %s", value)
+	}
+	return nil
+}
+
+func parseTarget(value string) (Verdict, error) {
+	switch {
+	case value == "RETURN" || value == "ACCEPT":
+		return Allow, nil
+	case value == "DROP":
+		return Deny, nil
+	case value == "REJECT":
+		return Reject, nil
+	case value == "LOG":
+		return "", nil
+	case strings.HasSuffix(value, "-LIMIT"):
+		return Limit, nil
+	case strings.HasSuffix(value, "-TO") || strings.HasSuffix(value, "-IN"):
+		return next, nil
+	}
+	return "", fmt.Errorf("unknown target %s", value)
+}
+
+func parseNet(value string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(value); err == nil {
+		return a.Prefix(a.BitLen())
+	}
+	return netip.ParsePrefix(value)
+}
+
+// parseNumber reads "tcp", "udp", another name that iptables prints, or a number.
+func parseNumber(value string) (Protocol, error) {
+	if n, err := strconv.ParseUint(value, 10, 8); err == nil {
+		return Protocol(n), nil
+	}
+	return parseProtocol(value)
+}
+
+func parseRange(value string) (policy.PortRange, error) {
+	ranges, err := parsePorts(value)
+	if err != nil || len(ranges) != 1 {
+		return policy.PortRange{}, fmt.Errorf("bad ports %q", value)
+	}
+	return ranges[0], nil
+}

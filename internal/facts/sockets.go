@@ -1,0 +1,31 @@
+package facts
+
+import "net/netip"
+
+// Surface is what packets from outside can be addressed to, besides the published
+// ports in Docker.Containers.
+type Surface struct {
+	Sockets   []Socket   `json:"sockets,omitempty"`
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+}
+
+// Socket is a port on which a process of the host takes in packets: a TCP listener
+// or an unconnected UDP socket.
+type Socket struct {
+	Protocol string     `json:"protocol"` // "tcp" or "udp"
+	Address  netip.Addr `json:"address"`  // unspecified for all of its family
+	Port     uint16     `json:"port"`
+	Device   string     `json:"device,omitempty"` // the link it is bound to (SO_BINDTODEVICE)
+	// PID, Process and Container are empty where the kernel does not tell us whose
+	// socket it is: without root, or when it is the kernel's own.
+	PID       int    `json:"pid,omitempty"`
+	Process   string `json:"process,omitempty"`   // "sshd"; at most 15 bytes
+	Container string `json:"container,omitempty"` // ID, if the process is in one
+}
+
+// Endpoint is a running container on a network.
+type Endpoint struct {
+	Container string       `json:"container"` // ID
+	Network   string       `json:"network"`   // name
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+}
