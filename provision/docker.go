@@ -81,6 +81,8 @@ func dockerSettings(p *policy.Docker, d facts.Docker) ([]setting, []Note) {
 		notes = append(notes, note)
 	}
 	for _, s := range p.Settings.V {
+		// What molo asks for by itself, such as ip6tables, the owner may say as well.
+		all = slices.DeleteFunc(all, func(own setting) bool { return len(own.path) == 1 && own.path[0] == s.Key })
 		all = append(all, setting{path: []string{s.Key}, value: s.Value, from: From(s.Range), reload: slices.Contains(reloadable(), s.Key)})
 	}
 	return all, notes

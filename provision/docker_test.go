@@ -98,6 +98,12 @@ func TestDaemonSettingsFollowTheEngineAndWhatIsThere(t *testing.T) {
 			stock(28), base + networks + "log-driver = \"journald\"\n" + userns,
 		},
 		{
+			"what the owner says of a key holds", func(p *policy.Docker) {
+				p.Settings = At(3, []policy.Setting{{Key: "experimental", Value: json.RawMessage("false")}})
+			},
+			stock(20), base + "ip6tables = true\n" + logs + userns + "experimental = false\n",
+		},
+		{
 			"settings pass through", func(p *policy.Docker) {
 				p.Settings = At(3, []policy.Setting{{Key: "mtu", Value: json.RawMessage("1400")}})
 			},

@@ -24,8 +24,8 @@ type section struct {
 	inner  map[string][]*section
 }
 
-// field is the value of an attribute. Its value is nil where there is no default
-// or where an error was reported.
+// field is the value of an attribute: nil where there is no default, and where an
+// error was reported nil or a part.
 type field struct {
 	value any
 	at    hcl.Range // the attribute, or the block's header where the default holds

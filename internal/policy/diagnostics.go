@@ -33,13 +33,7 @@ func (d Diagnostics) WriteText(w io.Writer, width uint, color bool) error {
 	for name, file := range d.files {
 		files[name] = &hcl.File{Bytes: displayable(file.Bytes), Nav: displayableNav{file.Nav}}
 	}
-	var shown hcl.Diagnostics
-	for _, diag := range d.list {
-		safe := *diag
-		safe.Summary, safe.Detail = string(displayable([]byte(diag.Summary))), string(displayable([]byte(diag.Detail)))
-		shown = append(shown, &safe)
-	}
-	return hcl.NewDiagnosticTextWriter(w, files, width, color).WriteDiagnostics(shown)
+	return hcl.NewDiagnosticTextWriter(w, files, width, color).WriteDiagnostics(d.list)
 }
 
 // displayableNav tells HCL's writer in which block a place is; in JSON that is the

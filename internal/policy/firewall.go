@@ -13,7 +13,18 @@ func (d *decoder) firewall(s *section) *Firewall {
 	if s == nil {
 		return nil
 	}
-	f := &Firewall{Range: s.header, PublishedPorts: get[string](s, "published_ports")}
+	f := &Firewall{
+		Range:               s.header,
+		PublishedPorts:      get[string](s, "published_ports"),
+		WhenUFWInactive:     get[string](s, "when_ufw_inactive"),
+		InterNetwork:        get[string](s, "inter_network"),
+		TrustedInterfaces:   get[[]string](s, "trusted_interfaces"),
+		AllowFromContainers: get[[]HostPort](s, "allow_from_containers"),
+		ExtraBridges:        get[[]string](s, "extra_bridges"),
+		Macvlan:             get[string](s, "macvlan"),
+		Log:                 get[bool](s, "log"),
+		CutEstablished:      get[bool](s, "cut_established"),
+	}
 	for _, p := range s.inner["publish"] {
 		f.Publish = append(f.Publish, Publish{
 			Name:     valueOf[string](p.label),
@@ -24,6 +35,64 @@ func (d *decoder) firewall(s *section) *Firewall {
 		})
 	}
 	return f
+}
+
+// link reads one item of a list of network interfaces.
+func link(before []string, n node) (string, []fault) {
+	v, faults := text(parseLink)(n)
+	if faults != nil {
+		return "", faults
+	}
+	name := v.(string)
+	if slices.Contains(before, name) {
+		return name, []fault{{summary: "Interface listed twice", why: name + " is in the list already.", hint: "list each interface once", at: n.at}}
+	}
+	return name, nil
+}
+
+// parseLink checks the name of one link: at most 15 bytes, as the kernel has it
+// (IFNAMSIZ), and no pattern.
+func parseLink(s string) (string, *fault) {
+	plain := func(r rune) bool { return r >= 'A' && r <= 'Z' || alphanumeric(r) || strings.ContainsRune("-._@", r) }
+	odd := strings.ContainsFunc(s, func(r rune) bool { return !plain(r) })
+	if s == "" || len(s) > 15 || odd || s == "." || s == ".." {
+		return "", &fault{
+			summary: "Invalid interface",
+			why:     fmt.Sprintf("%q is not the name of a network interface: 1 to 15 letters, digits, '-', '.', '_' and '@'.", s),
+			hint:    `write one as "ip link" shows it, such as "wg0"`,
+		}
+	}
+	return s, nil
+}
+
+// hostPort reads one item of allow_from_containers: "5432/tcp", "8000-8010/udp".
+func hostPort(before []HostPort, n node) (HostPort, []fault) {
+	v, faults := text(parseHostPort)(n)
+	if faults != nil {
+		return HostPort{}, faults
+	}
+	p := v.(HostPort)
+	if slices.Contains(before, p) {
+		return p, []fault{{summary: "Port listed twice", why: n.text + " is in the list already.", hint: "list each port once", at: n.at}}
+	}
+	return p, nil
+}
+
+func parseHostPort(s string) (HostPort, *fault) {
+	ports, protocol, _ := strings.Cut(s, "/")
+	if protocol != "tcp" && protocol != "udp" {
+		return HostPort{}, &fault{
+			summary: "Invalid port", why: fmt.Sprintf("%q does not end in /tcp or /udp.", s), hint: `write the port and the protocol: "5432/tcp"`,
+		}
+	}
+	if !strings.Contains(ports, "-") {
+		ports += "-" + ports
+	}
+	r, f := parsePortRange(ports)
+	if f != nil {
+		f.why, f.hint = fmt.Sprintf("%q does not begin with a port from 1 to 65535, or with a range of them.", s), `write the port and the protocol: "5432/tcp"`
+	}
+	return HostPort{protocol, r}, f
 }
 
 // publishName reads the label of a block publish. It goes into comments of

@@ -59,6 +59,21 @@ type Firewall struct {
 	Range          hcl.Range
 	PublishedPorts Value[string] // "ufw" or "closed"
 	Publish        []Publish     // in source order
+
+	WhenUFWInactive     Value[string]     // "deny", "follow" or "keep"
+	InterNetwork        Value[string]     // "docker" or "ufw": from one Docker network to another's published ports
+	TrustedInterfaces   Value[[]string]   // links from which every published port may be reached
+	AllowFromContainers Value[[]HostPort] // the host's own ports that containers may reach
+	ExtraBridges        Value[[]string]   // bridges of containers that Docker does not tell of
+	Macvlan             Value[string]     // "warn" or "fail"
+	Log                 Value[bool]       // what is refused is logged, as far as UFW logs
+	CutEstablished      Value[bool]       // connections to ports that close end
+}
+
+// HostPort is a port, or a range, of the host's own.
+type HostPort struct {
+	Protocol string // "tcp" or "udp"
+	Ports    PortRange
 }
 
 // Publish is a block publish: published ports that are open whatever UFW says.

@@ -29,7 +29,8 @@ type attribute struct {
 	read     reader // nil: a choice of allowed
 }
 
-// reader turns a node into the typed value of an attribute, or says what is wrong with it.
+// reader turns a node into the typed value of an attribute, or says what is wrong
+// with it. Beside faults the value is nil, or what is good of a list or an object.
 type reader func(node) (any, []fault)
 
 // fault is what is wrong with a value: a summary, why it matters, and what to write instead.
@@ -49,17 +50,12 @@ func (f fault) detail() string {
 	return f.why + "\nhint: " + f.hint
 }
 
-// value reads a node as this attribute. The value is nil when it can't be had.
+// value reads a node as this attribute.
 func (a *attribute) value(n node) (any, []fault) {
-	read := a.read
-	if read == nil {
-		read = text(choose(a.allowed))
+	if a.read == nil {
+		return text(choose(a.allowed))(n)
 	}
-	v, faults := read(n)
-	if slices.ContainsFunc(faults, func(f fault) bool { return !f.warning }) {
-		return nil, faults
-	}
-	return v, faults
+	return a.read(n)
 }
 
 // hclSchema returns what hcl.Body.Content needs to know about the block. No

@@ -72,10 +72,44 @@ func firewallRow() block {
 	return block{
 		name: "firewall",
 		doc:  "Who may reach the ports that containers publish. Docker's own rules come before UFW's, so without this block a published port is open to everybody, whatever UFW says.",
-		attrs: []attribute{{
-			name: "published_ports", kind: "string", fallback: `"ufw"`, allowed: []string{"ufw", "closed"}, example: `"closed"`,
-			doc: "`ufw`: a published port is as open as UFW's rules make the port of the host, so `ufw allow 8080` opens it. `closed`: only the blocks `publish` open anything.",
-		}},
+		attrs: []attribute{
+			{
+				name: "published_ports", kind: "string", fallback: `"ufw"`, allowed: []string{"ufw", "closed"}, example: `"closed"`,
+				doc: "`ufw`: a published port is as open as UFW's rules make the port of the host, so `ufw allow 8080` opens it. `closed`: only the blocks `publish` open anything.",
+			},
+			{
+				name: "when_ufw_inactive", kind: "string", fallback: `"deny"`, allowed: []string{"deny", "follow", "keep"}, example: `"keep"`,
+				doc: "What holds while UFW is inactive or not installed. `deny`: published ports are shut but for `publish` blocks. `follow`: they are open, as the host's own ports are then. `keep`: the rules that were loaded last stay.",
+			},
+			{
+				name: "trusted_interfaces", kind: "list of interfaces", example: `["wg0"]`, read: list("interfaces", link),
+				doc: "Interfaces from which every published port may be reached, such as that of a VPN. No private network is trusted otherwise.",
+			},
+			{
+				name: "inter_network", kind: "string", fallback: `"docker"`, allowed: []string{"docker", "ufw"}, example: `"ufw"`,
+				doc: "Whether containers reach ports that containers of another network publish as Docker decides, or as UFW's rules say. Docker 29 lets them past UFW.",
+			},
+			{
+				name: "allow_from_containers", kind: "list of ports", example: `["5432/tcp"]`, read: list("ports", hostPort),
+				doc: "Ports of the host itself that containers may reach. Without it UFW decides, which by default drops what containers send to the host.",
+			},
+			{
+				name: "extra_bridges", kind: "list of interfaces", example: `["mybr0"]`, read: list("interfaces", link),
+				doc: "Bridges of containers that Docker can't tell of while it is down: networks with an interface name of their own.",
+			},
+			{
+				name: "macvlan", kind: "string", fallback: `"warn"`, allowed: []string{"warn", "fail"}, example: `"fail"`,
+				doc: "Containers on macvlan and ipvlan networks pass every firewall of the host. `warn` says so; `fail` makes the run fail as well.",
+			},
+			{
+				name: "log", kind: "boolean", fallback: `true`, example: `false`, read: boolean(),
+				doc: "Whether refused packets are logged as UFW logs them, at most 3 a minute, as `[UFW MOLO BLOCK]`. Where UFW logs nothing, neither does molo.",
+			},
+			{
+				name: "cut_established", kind: "boolean", fallback: `true`, example: `false`, read: boolean(),
+				doc: "Whether connections end when the port that they lead to is closed. Otherwise they go on until somebody hangs up, as with UFW.",
+			},
+		},
 		blocks: []block{{
 			name: "publish",
 			label: &attribute{

@@ -1,0 +1,364 @@
+package firewall_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"molo/firewall"
+	"molo/internal/facts"
+	"molo/internal/resource"
+)
+
+// exposedHost publishes ports on every kind of address, and runs processes and
+// containers that listen themselves.
+func exposedHost(ufw facts.UFW) (facts.Facts, facts.Surface) {
+	f := dockerHost(ufw)
+	f.Docker.Networks = append(f.Docker.Networks, facts.Network{Name: "lan", Driver: "macvlan"})
+	publish := func(address string, port, container uint16, protocol string) facts.Publish {
+		return facts.Publish{Address: netip.MustParseAddr(address), Port: port, Container: container, Protocol: protocol}
+	}
+	f.Docker.Containers = []facts.Container{
+		{ID: "web-id", Name: "web", Running: true, Network: "bridge", Published: []facts.Publish{
+			publish("0.0.0.0", 8080, 80, "tcp"), publish("::", 8080, 80, "tcp"),
+			publish("0.0.0.0", 5353, 53, "udp"), publish("127.0.0.1", 8081, 80, "tcp"), publish("203.0.113.2", 8443, 443, "tcp"),
+		}},
+		{ID: "old-id", Name: "old", Running: true, Network: "shop", Published: []facts.Publish{publish("::", 9090, 80, "tcp")}},
+		{ID: "gone-id", Name: "gone", Network: "bridge", Published: []facts.Publish{publish("0.0.0.0", 1, 1, "tcp")}},
+		{ID: "cam-id", Name: "cam", Running: true, Network: "lan"},
+		{ID: "dns-id", Name: "dns", Running: true, Network: "host"},
+	}
+	socket := func(protocol, address string, port uint16, process, container string) facts.Socket {
+		return facts.Socket{Protocol: protocol, Address: netip.MustParseAddr(address), Port: port, Process: process, Container: container}
+	}
+	endpoint := func(container, network string, addresses ...string) facts.Endpoint {
+		e := facts.Endpoint{Container: container, Network: network}
+		for _, a := range addresses {
+			e.Addresses = append(e.Addresses, netip.MustParseAddr(a))
+		}
+		return e
+	}
+	return f, facts.Surface{
+		Sockets: []facts.Socket{
+			socket("tcp", "0.0.0.0", 22, "sshd", ""), socket("tcp", "0.0.0.0", 22, "sshd", ""), socket("tcp", "::", 22, "sshd", ""),
+			socket("tcp", "127.0.0.1", 5432, "postgres", ""), socket("udp", "0.0.0.0", 68, "dhclient", ""),
+			socket("udp", "0.0.0.0", 53, "", "dns-id"), socket("tcp", "203.0.113.1", 7000, "", ""),
+			socket("tcp", "0.0.0.0", 8080, "docker-proxy", ""), socket("tcp", "::", 8080, "", ""), socket("tcp", "127.0.0.1", 8081, "", ""),
+		},
+		Endpoints: []facts.Endpoint{
+			endpoint("web-id", "shop", "172.18.0.9"), endpoint("web-id", "bridge", web, webV6),
+			endpoint("old-id", "shop", "172.18.0.2"), endpoint("cam-id", "lan", "10.77.0.9"),
+		},
+	}
+}
+
+// look shows a view as text: a line for each clause.
+func look(t *testing.T, p *firewall.Program, f facts.Facts, s facts.Surface) string {
+	t.Helper()
+	v, err := firewall.Look(p, f, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, e := range v.Exposures {
+		fmt.Fprintf(&b, "%s/%s %s:", netip.AddrPortFrom(e.Address, e.Port), e.Protocol, e.What())
+		if e.Note != "" {
+			fmt.Fprintf(&b, " (%s)", e.Note)
+		}
+		b.WriteString("\n")
+		for i, words := range e.Words() {
+			fmt.Fprintf(&b, "  %s | %s\n", words, e.Reach[i].Why)
+		}
+	}
+	for _, finding := range v.Findings {
+		fmt.Fprintf(&b, "%s: %s\n", finding.Where, finding.What)
+	}
+	return b.String()
+}
+
+const (
+	// rest is what no test changes.
+	rest = `0.0.0.0:53/udp container dns (host network):
+  nobody | default: deny incoming
+0.0.0.0:68/udp dhclient: (ufw's before.rules let in answers of DHCP servers)
+  nobody | default: deny incoming
+127.0.0.1:5432/tcp postgres:
+  this host only | bound to 127.0.0.1
+`
+	macvlan = "container cam: is on the macvlan network lan: its packets pass every firewall of the host, UFW's and molo's\n"
+)
+
+func TestExposures(t *testing.T) {
+	const (
+		ssh6 = "[::]:22/tcp sshd:\n  nobody | default: deny incoming\n"
+		udp  = "0.0.0.0:5353/udp container web:\n  nobody | default: deny incoming\n"
+		unk  = "203.0.113.1:7000/tcp unknown process:\n  nobody | default: deny incoming\n"
+		v6   = "[::]:8080/tcp container web:\n  nobody | default: deny incoming\n"
+		lo   = "127.0.0.1:8081/tcp container web:\n  this host only | published for this host only\n"
+		one  = "203.0.113.2:8443/tcp container web:\n  nobody | default: deny incoming\n"
+		old  = "[::]:9090/tcp container old: (taken in by docker-proxy: ufw's rules for the host itself decide)\n  nobody | default: deny incoming\n"
+	)
+	ssh := func(s string) string { return "0.0.0.0:22/tcp sshd:\n" + s }
+	web := func(s string) string { return "0.0.0.0:8080/tcp container web:\n" + s }
+	nobody := "  nobody | default: deny incoming\n"
+	dns, dhcp, postgres := rest[:strings.Index(rest, "0.0.0.0:68")], rest[strings.Index(rest, "0.0.0.0:68"):strings.Index(rest, "127.")], rest[strings.Index(rest, "127."):]
+	all := func(ssh, web, one string) string {
+		return ssh + ssh6 + dns + dhcp + udp + postgres + unk + web + v6 + lo + one + old + macvlan
+	}
+	anywhere := " 0.0.0.0/0 any 0.0.0.0/0 in"
+	tests := []struct {
+		name   string
+		tuples []string
+		want   string
+	}{
+		{"without a rule nobody reaches anything", nil, all(ssh(nobody), web(nobody), one)},
+		{"a rule on the host's port opens it", []string{"allow tcp 22" + anywhere, "allow tcp 8080" + anywhere},
+			all(ssh("  everybody | ufw: allow 22/tcp\n"), web("  everybody | ufw: allow 8080/tcp\n"), one)},
+		{"a rule on the container's port opens nothing", []string{"allow tcp 80" + anywhere}, all(ssh(nobody), web(nobody), one)},
+		{"a source is named, then everybody else", []string{"allow tcp 8080 0.0.0.0/0 any 192.0.2.0/24 in"},
+			all(ssh(nobody), web("  192.0.2.0/24 | ufw: allow from 192.0.2.0/24 to any port 8080 proto tcp\n  nobody else | default: deny incoming\n"), one)},
+		{"a deny before an allow is an exception", []string{"deny any any 0.0.0.0/0 any 192.0.2.9 in", "allow tcp 8080" + anywhere},
+			all(ssh(nobody), web("  not 192.0.2.9 | ufw: deny from 192.0.2.9\n  everybody else | ufw: allow 8080/tcp\n"), one)},
+		{"a deny behind the allow says nothing", []string{"allow tcp 8080" + anywhere, "deny any any 0.0.0.0/0 any 192.0.2.9 in"},
+			all(ssh(nobody), web("  everybody | ufw: allow 8080/tcp\n"), one)},
+		{"limit and reject", []string{"limit tcp 22" + anywhere, "reject tcp 8080" + anywhere},
+			all(ssh("  everybody, 5 connections in 30 s | ufw: limit 22/tcp\n"), web("  nobody (refused) | ufw: reject 8080/tcp\n"), one)},
+		{"an interface is a condition", []string{"allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in_wg0"},
+			all(ssh(nobody), web("  on wg0 | ufw: allow in on wg0 to any port 8080 proto tcp\n  nobody else | default: deny incoming\n"), one)},
+		{"an address of the host opens the port there", []string{"allow tcp 22,8080,8443 203.0.113.2 any 0.0.0.0/0 in"}, all(
+			ssh("  to 203.0.113.2 | ufw: allow to 203.0.113.2 port 22,8080,8443 proto tcp\n  nobody else | default: deny incoming\n"),
+			web("  to 203.0.113.2 | ufw: allow to 203.0.113.2 port 22,8080,8443 proto tcp\n  nobody else | default: deny incoming\n"),
+			strings.Replace(one, "nobody | default: deny incoming", "everybody | ufw: allow to 203.0.113.2 port 22,8080,8443 proto tcp", 1))},
+		{"a route rule names the container", []string{"route:allow tcp 80 172.17.0.2 any 192.0.2.0/24 in"},
+			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow from 192.0.2.0/24 to 172.17.0.2 port 80 proto tcp\n  nobody else | default: deny incoming\n"), one)},
+		{"a route rule names another container", []string{"route:allow tcp 80 172.17.0.3 any 192.0.2.0/24 in"}, all(ssh(nobody), web(nobody), one)},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := exposedHost(activeUFW(test.tuples...))
+			if diff := cmp.Diff(test.want, look(t, compile(t, block("ufw"), f), f, s)); diff != "" {
+				t.Errorf("exposures (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWithoutRulesOfMoloPublishedPortsAreOpen(t *testing.T) {
+	f, s := exposedHost(activeUFW("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in"))
+	f.Docker.Major = 20 // no ip6tables unless asked for
+	v, err := firewall.Look(&firewall.Program{}, f, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"0.0.0.0:8080": "everybody", "[::]:8080": "nobody", "[::]:9090": "nobody", "0.0.0.0:5353": "everybody",
+		"127.0.0.1:8081": "this host only", "203.0.113.2:8443": "everybody",
+		"0.0.0.0:22": "everybody", "[::]:22": "nobody", "0.0.0.0:53": "nobody", "0.0.0.0:68": "nobody", "127.0.0.1:5432": "this host only", "203.0.113.1:7000": "nobody",
+	}
+	got := map[string]string{}
+	for _, e := range v.Exposures {
+		got[netip.AddrPortFrom(e.Address, e.Port).String()] = strings.Join(e.Words(), ", ")
+		if e.Port == 8081 && !strings.Contains(e.Note, "neighbours") {
+			t.Errorf("the note on a loopback port is %q", e.Note)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("words (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheHostItselfIsAsOpenAsUFWLeavesIt(t *testing.T) {
+	reject := activeUFW()
+	reject.Defaults = strings.Replace(denyDefault, `INPUT_POLICY="DROP"`, `INPUT_POLICY="REJECT"`, 1)
+	accept := activeUFW()
+	accept.Defaults = strings.Replace(denyDefault, `INPUT_POLICY="DROP"`, `INPUT_POLICY="ACCEPT"`, 1)
+	only4 := activeUFW("allow tcp 22 ::/0 any ::/0 in")
+	only4.Defaults = strings.Replace(denyDefault, "IPV6=yes", "IPV6=no", 1)
+	inactive := activeUFW()
+	inactive.Conf = "ENABLED=no\n"
+	tests := []struct {
+		name   string
+		ufw    facts.UFW
+		v4, v6 string
+	}{
+		{"it denies by default", activeUFW(), "nobody: default: deny incoming", "nobody: default: deny incoming"},
+		{"it rejects by default", reject, "nobody (refused): default: reject incoming", "nobody (refused): default: reject incoming"},
+		{"it allows by default", accept, "everybody: default: allow incoming", "everybody: default: allow incoming"},
+		{"it has no IPv6", only4, "nobody: default: deny incoming", "nobody: default: IPV6 is not yes in /etc/default/ufw"},
+		{"it is inactive", inactive, "everybody: ufw is inactive", "everybody: ufw is inactive"},
+		{"it is not there", facts.UFW{}, "everybody: ufw is not installed", "everybody: ufw is not installed"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := exposedHost(test.ufw)
+			v, err := firewall.Look(compile(t, block("ufw"), f), f, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[bool]string{}
+			for _, e := range v.Exposures {
+				if e.Port == 22 {
+					got[e.Address.Is6()] = e.Words()[0] + ": " + e.Reach[0].Why
+				}
+			}
+			if diff := cmp.Diff(map[bool]string{false: test.v4, true: test.v6}, got); diff != "" {
+				t.Errorf("sshd (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestARuleFileThatIsNotUnderstoodIsNoView(t *testing.T) {
+	f, s := exposedHost(activeUFW("deny nonsense"))
+	if v, err := firewall.Look(&firewall.Program{}, f, s); err == nil {
+		t.Errorf("got %v, want an error", v)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	f, s := exposedHost(activeUFW("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in", "allow tcp 8080 203.0.113.1 any 192.0.2.0/24 in", "allow tcp 9090 ::/0 any ::/0 in"))
+	v, err := firewall.Look(compile(t, block("ufw"), f), f, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allow := "ufw: allow from 192.0.2.0/24 to 203.0.113.1 port 8080 proto tcp"
+	tests := []struct {
+		name, protocol, from, in, to string
+		want                         firewall.Answer
+	}{
+		{"an allowed source", "tcp", "192.0.2.9", "eth0", "203.0.113.1:8080", firewall.Answer{Verdict: firewall.Allow, Why: allow, What: "container web"}},
+		{"the same at another address", "tcp", "192.0.2.9", "eth0", "203.0.113.2:8080", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", What: "container web"}},
+		{"another source", "tcp", "198.51.100.9", "eth0", "203.0.113.1:8080", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", What: "container web"}},
+		{"a loopback port from the link", "tcp", "192.0.2.9", "eth0", "127.0.0.1:8081", firewall.Answer{Verdict: firewall.Deny, Why: "published for this host only", What: "container web"}},
+		{"a process's loopback port from the link", "tcp", "192.0.2.9", "eth0", "127.0.0.1:5432", firewall.Answer{Verdict: firewall.Deny, Why: "bound to 127.0.0.1", What: "postgres"}},
+		{"the host itself", "tcp", "127.0.0.1", "lo", "127.0.0.1:8081", firewall.Answer{Verdict: firewall.Allow, Why: "from this host itself"}},
+		{"sshd", "tcp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Allow, Why: "ufw: allow 22/tcp", What: "sshd"}},
+		{"nobody there", "udp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", Note: "nothing listens there"}},
+		{"the container's own address", "tcp", "198.51.100.9", "eth0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", What: "container web"}},
+		{"a container asks another", "tcp", "172.17.0.5", "docker0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Docker, Why: "sent by a container", What: "container web"}},
+		{"IPv6 through docker-proxy", "tcp", "2001:db8:1::9", "eth0", "[2001:db8:1::1]:9090", firewall.Answer{
+			Verdict: firewall.Allow, Why: "ufw: allow 9090/tcp", What: "container old", Note: "taken in by docker-proxy: ufw's rules for the host itself decide"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := v.Explain(firewall.Question{Protocol: test.protocol, From: netip.MustParseAddr(test.from), In: test.in, To: netip.MustParseAddrPort(test.to)})
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAViewAgreesWithDecide(t *testing.T) {
+	f, s := exposedHost(sample(t))
+	program := compile(t, block("ufw", publish(7, "metrics", "tcp", "8080", "10.77.0.0/24")), f)
+	v, err := firewall.Look(program, f, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range v.Exposures {
+		for _, source := range []string{"192.0.2.9", "10.77.0.9", "203.0.113.66", "2001:db8:1::9"} {
+			from, to := netip.MustParseAddr(source), e.Address
+			if from.Is6() != to.Is6() {
+				continue
+			}
+			if to.IsUnspecified() {
+				to = netip.MustParseAddr("203.0.113.1")
+				if from.Is6() {
+					to = netip.MustParseAddr("2001:db8:1::1")
+				}
+			}
+			q := firewall.Question{Protocol: e.Protocol, From: from, In: "eth0", To: netip.AddrPortFrom(to, e.Port)}
+			want := v.Explain(q)
+			for _, c := range e.Reach {
+				if (!c.Source.IsValid() || c.Source.Contains(from)) && (c.In == "" || c.In == "eth0") && (!c.To.IsValid() || c.To.Contains(to)) && c.SourcePorts.First == 0 {
+					if c.Verdict != want.Verdict {
+						t.Errorf("%v: the view says %s (%s), the rules %s (%s)", q, c.Verdict, c.Why, want.Verdict, want.Why)
+					}
+					break
+				}
+			}
+		}
+	}
+}
+
+func TestLoadedReadsBackWhatWasRendered(t *testing.T) {
+	f, s := exposedHost(sample(t))
+	for _, nft := range []bool{false, true} {
+		f.Docker.Effective.FirewallBackend = map[bool]string{false: "iptables", true: "nftables"}[nft]
+		program := compile(t, block("ufw", publish(7, "metrics", "tcp", "9100-9110", "10.77.0.0/24")), f)
+		got, findings := firewall.Loaded(program.Rules(), []resource.Family{resource.IPv4, resource.IPv6})
+		if len(findings) > 0 {
+			t.Errorf("findings: %v", findings)
+		}
+		if diff := cmp.Diff(look(t, program, f, s), look(t, got, f, s)); diff != "" {
+			t.Errorf("exposures (-rendered +read back):\n%s", diff)
+		}
+		for _, pkt := range []firewall.Packet{tcp("203.0.113.1:8080"), udp("203.0.113.1:53"), tcp("[2001:db8:1::1]:8090"), from(tcp("203.0.113.1:1"), "172.17.0.9:1", "docker0"), direct(tcp("203.0.113.1:1"))} {
+			wantVerdict, wantWhy := program.Decide(pkt)
+			if v, why := got.Decide(pkt); v != wantVerdict || why != wantWhy {
+				t.Errorf("%v: %s (%s), want %s (%s)", pkt, v, why, wantVerdict, wantWhy)
+			}
+		}
+	}
+}
+
+func TestLoadedCountsOnlyRulesThatAreInForce(t *testing.T) {
+	f, s := exposedHost(activeUFW("limit tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in"))
+	f.IPv6 = false
+	rules := compile(t, block("ufw"), f).Rules()
+	guard, filter := rules[0], rules[1]
+	unhooked, drifted, broken, printed := filter, filter, filter, filter
+	unhooked.Hooks = nil
+	drifted.Drift = []string{"--A MOLO-IN -j DROP"}
+	broken.Chains = append([]resource.Chain{{Name: "MOLO-IN", Rules: []resource.Rule{{Spec: "-m set --match-set bad src -j DROP"}}}}, filter.Chains[:2]...)
+	printed.Digest, printed.Chains = "", []resource.Chain{ // as iptables 1.8.9 prints
+		{Name: "MOLO", Rules: []resource.Rule{{Spec: `-m comment --comment "molo:0123456789ab" -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN`}, {Spec: "-g MOLO-TO"}}},
+		{Name: "MOLO-TO", Rules: []resource.Rule{{Spec: "-o docker0 -g MOLO-IN"}, {Spec: "-j RETURN"}}},
+		{Name: "MOLO-IN", Rules: []resource.Rule{
+			{Spec: `-p tcp -m conntrack --ctstate DNAT --ctorigdst 203.0.113.2 --ctorigdstport 8080 -m limit --limit 3/min --limit-burst 10 -j LOG --log-prefix "[UFW MOLO ALLOW] "`},
+			{Spec: "-p tcp -m conntrack --ctstate DNAT --ctorigdst 203.0.113.2 --ctorigdstport 8080 -m recent --update --seconds 30 --hitcount 6 --name MOLO --mask 255.255.255.255 --rsource -g MOLO-LIMIT"},
+			{Spec: "-j DROP"}}},
+	}
+	const limit, open = "everybody, 5 connections in 30 s", "everybody"
+	tests := []struct {
+		name     string
+		have     []resource.Rules
+		want     string // on port 8080
+		findings int
+	}{
+		{"all of it", rules, limit, 0},
+		{"nothing", nil, open, 1},
+		{"the filter without the guard", []resource.Rules{filter}, limit, 1},
+		{"the guard without the filter", []resource.Rules{guard}, open, 0},
+		{"a filter that nothing leads to", []resource.Rules{unhooked}, open, 1},
+		{"a filter that somebody changed", []resource.Rules{drifted}, open, 2},
+		{"a filter that somebody changed behind a guard", []resource.Rules{guard, drifted}, open, 1},
+		{"a rule that is not molo's", []resource.Rules{broken}, open, 2},
+		{"a filter that is not remembered", []resource.Rules{guard, printed}, "to 203.0.113.2, 5 connections in 30 s, nobody else", 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			program, findings := firewall.Loaded(test.have, []resource.Family{resource.IPv4})
+			if len(findings) != test.findings {
+				t.Errorf("findings %v, want %d", findings, test.findings)
+			}
+			v, err := firewall.Look(program, f, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, e := range v.Exposures {
+				if e.Port == 8080 && e.Address.Is4() {
+					got = strings.Join(e.Words(), ", ")
+				}
+			}
+			if got != test.want {
+				t.Errorf("port 8080: %q, want %q", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,115 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"molo/firewall"
+	"molo/internal/facts"
+	"molo/internal/policy"
+	"molo/internal/resource"
+)
+
+// Surfaced is a running host whose ports can be listed.
+type Surfaced interface {
+	// Facts and Read are those of Host.
+	Facts(context.Context) (facts.Facts, error)
+	Read(context.Context, []resource.ID) (Have, error)
+	// Surface reads what packets from outside can be addressed to.
+	Surface(context.Context) (facts.Surface, error)
+}
+
+// Exposed says who reaches which port now: by the rules that are loaded.
+func Exposed(ctx context.Context, h Surfaced) (*firewall.View, error) {
+	f, err := readable(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	have, err := h.Read(ctx, marked(PartFirewall))
+	if err != nil {
+		return nil, fmt.Errorf("reading the host: %w", err)
+	}
+	if err := whole(have.Unread); err != nil {
+		return nil, err
+	}
+	var rules []resource.Rules
+	for _, id := range marked(PartFirewall) {
+		if r, ok := have.State[id].(resource.Rules); ok {
+			rules = append(rules, r)
+		}
+	}
+	families := []resource.Family{resource.IPv4}
+	if f.IPv6 {
+		families = append(families, resource.IPv6)
+	}
+	program, findings := firewall.Loaded(rules, families)
+	return look(ctx, h, program, f, findings)
+}
+
+// PlannedExposure says who will reach which port once the policy is applied.
+func PlannedExposure(ctx context.Context, h Surfaced, p *policy.Policy) (*firewall.View, error) {
+	f, err := readable(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	program, err := firewall.Compile(p.Firewall, f)
+	if err != nil {
+		return nil, err
+	}
+	return look(ctx, h, program, f, program.Findings)
+}
+
+// look adds findings of its own to the view's, each of them once.
+func look(ctx context.Context, h Surfaced, p *firewall.Program, f facts.Facts, findings []firewall.Finding) (*firewall.View, error) {
+	surface, err := h.Surface(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing the ports of the host: %w", err)
+	}
+	view, err := firewall.Look(p, f, surface)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[firewall.Finding]bool{}
+	all := append(findings, view.Findings...)
+	view.Findings = nil
+	for _, finding := range all {
+		if !seen[finding] {
+			view.Findings = append(view.Findings, finding)
+		}
+		seen[finding] = true
+	}
+	return view, nil
+}
+
+// readable reads the facts and insists on those that say who reaches a port:
+// with half of them every answer would be a guess.
+func readable(ctx context.Context, h Surfaced) (facts.Facts, error) {
+	f, err := h.Facts(ctx)
+	if err != nil {
+		return f, fmt.Errorf("reading the host: %w", err)
+	}
+	if f.Offline {
+		return f, errors.New("these are the files of an image: who reaches a port can only be said of a running host")
+	}
+	var needed []facts.Unread
+	for _, u := range f.Unknown {
+		if u.Part == PartFirewall || u.Part == PartDocker && f.Docker.Blind {
+			needed = append(needed, u)
+		}
+	}
+	return f, whole(needed)
+}
+
+// whole returns an error that names what could not be read.
+func whole(unread []facts.Unread) error {
+	if len(unread) == 0 {
+		return nil
+	}
+	var items []string
+	for _, u := range unread {
+		items = append(items, u.What+" ("+u.Why+")")
+	}
+	return fmt.Errorf("who reaches a port depends on what could not be read: %s\nhint: run it as root", strings.Join(items, ", "))
+}
