@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"molo/internal/facts"
+	"molo/internal/policy"
 )
 
 // dockerNamed is how Docker names the bridge of a network: "br-" and the first 12
@@ -28,7 +29,7 @@ type bridges struct {
 
 // sortBridges sorts the links of the host. A bridge network with a name of its own
 // (com.docker.network.bridge.name) is covered once Docker tells of it.
-func sortBridges(f facts.Facts) (bridges, []Finding, error) {
+func sortBridges(p *policy.Firewall, f facts.Facts) (bridges, []Finding, error) {
 	b := bridges{docker: []Interface{"docker0", "docker_gwbridge", dockerNamed + "+"}}
 	var known []string
 	for _, n := range f.Docker.Networks {
@@ -42,6 +43,12 @@ func sortBridges(f facts.Facts) (bridges, []Finding, error) {
 		known = append(known, n.Bridge)
 		if !b.covers(n.Bridge) {
 			b.docker = append(b.docker, link)
+		}
+	}
+	for _, name := range p.ExtraBridges.V {
+		known = append(known, name)
+		if !b.covers(name) {
+			b.docker = append(b.docker, Interface(name))
 		}
 	}
 	slices.Sort(b.docker[3:])
@@ -95,8 +102,9 @@ func doubt(name string, likeDocker bool) Finding {
 }
 
 // from says what comes from a container: that is for Docker to decide, so that
-// icc=false holds and egress stays as it is.
-func (b bridges) from() []Rule {
+// icc=false holds and egress stays as it is. Only what a container sends to a port
+// that another network publishes may be for UFW to decide (strict).
+func (b bridges) from(strict bool) []Rule {
 	rules := []Rule{{Match: Match{State: Established}, Verdict: Pass, Why: "existing connection"}}
 	for _, i := range b.doubtful {
 		rules = append(rules, Rule{Match: Match{In: i, Out: i}, Verdict: Pass, Why: "within one bridge"})
@@ -105,9 +113,22 @@ func (b bridges) from() []Rule {
 		rules = append(rules, Rule{Match: Match{In: i}, Verdict: next, Why: "not a bridge of Docker"})
 	}
 	for _, i := range b.docker {
+		if strict {
+			rules = append(rules, b.strict(i)...)
+		}
 		rules = append(rules, Rule{Match: Match{In: i}, Verdict: Docker, Why: "sent by a container"})
 	}
 	return append(rules, Rule{Verdict: next, Why: "from outside"})
+}
+
+// strict sends a container's packets to published ports on to the rules, but not
+// those that stay on its bridge. A pattern stands for many bridges and can't tell.
+func (b bridges) strict(i Interface) []Rule {
+	published := Rule{Match: Match{In: i, Published: true}, Verdict: next, Why: "from a container to a published port"}
+	if strings.HasSuffix(string(i), "+") {
+		return []Rule{published}
+	}
+	return []Rule{{Match: Match{In: i, Out: i}, Verdict: Docker, Why: "within one bridge"}, published}
 }
 
 // to says what goes to a container.

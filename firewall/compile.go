@@ -14,10 +14,11 @@ import (
 // error, and then the rules that are loaded should stay: nothing that is only half
 // understood comes back as open. Without a block firewall there is nothing to load.
 //
-// The order in the list In: what nobody may reach, then "ufw route" rules, whose
-// addresses are those after translation, then the publish blocks of the policy, then
-// UFW's rules for incoming packets, then UFW's default. So a publish block opens
-// what an incoming deny of UFW closes, but not what a route deny does.
+// The order in the list In: what nobody may reach, then trusted interfaces, then "ufw
+// route" rules, whose addresses are those after translation, then the publish blocks
+// of the policy, then UFW's rules for incoming packets, then UFW's default. So a
+// publish block opens what an incoming deny of UFW closes, but not what a route deny
+// does.
 func Compile(p *policy.Firewall, f facts.Facts) (*Program, error) {
 	if p == nil {
 		return &Program{}, nil
@@ -26,17 +27,22 @@ func Compile(p *policy.Firewall, f facts.Facts) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	links, findings, err := sortBridges(f)
+	links, findings, err := sortBridges(p, f)
 	if err != nil {
 		return nil, err
 	}
-	program := &Program{Findings: append(c.findings, findings...), Nftables: nftables(f.Docker)}
+	program := &Program{
+		Findings: slices.Concat(c.findings, findings, pastFirewalls(p, f.Docker)),
+		Nftables: nftables(f.Docker), Keep: c.shut != "" && p.WhenUFWInactive.V == "keep" && p.PublishedPorts.V == "ufw",
+	}
 	for _, family := range families(f) {
 		in, err := c.inbound(family)
 		if err != nil {
 			return nil, err
 		}
-		program.Families = append(program.Families, Family{family, links.from(), links.to(), in, c.ufw.Quiet})
+		program.Families = append(program.Families, Family{
+			Family: family, From: links.from(p.InterNetwork.V == "ufw"), To: links.to(), In: in, Host: hostPorts(p, links), Quiet: c.ufw.Quiet,
+		})
 	}
 	return program, nil
 }
@@ -69,7 +75,23 @@ func newCompiler(p *policy.Firewall, f facts.Facts) (*compiler, error) {
 	default:
 		err = fmt.Errorf("%s: published_ports is %q, not \"ufw\" or \"closed\"", place(p.PublishedPorts.Range), p.PublishedPorts.V)
 	}
+	c.ufw.Quiet = c.ufw.Quiet || !p.Log.V
+	if err == nil {
+		err = checkLinks(p)
+	}
 	return c, err
+}
+
+// checkLinks checks the names of links again, which go into rules.
+func checkLinks(p *policy.Firewall) error {
+	for _, v := range []policy.Value[[]string]{p.TrustedInterfaces, p.ExtraBridges} {
+		for _, name := range v.V {
+			if _, err := parseLink(name); err != nil {
+				return fmt.Errorf("%s: %w", place(v.Range), err)
+			}
+		}
+	}
+	return nil
 }
 
 // inbound lists who may reach containers in one family.
@@ -79,7 +101,7 @@ func (c *compiler) inbound(family resource.Family) ([]Rule, error) {
 		return nil, err
 	}
 	ufw := c.ufw.rules(family)
-	return slices.Concat(c.never(family), routes(ufw), published, incoming(ufw), c.fallback(family)), nil
+	return slices.Concat(c.never(family), c.trusted(), routes(ufw), published, incoming(ufw), c.fallback(family)), nil
 }
 
 // never lists what no rule can open. A port published on a loopback address can be
@@ -94,6 +116,16 @@ func (c *compiler) never(family resource.Family) []Rule {
 		{Match: Match{State: Invalid}, Verdict: Deny, Why: "invalid packet"},
 		{Match: Match{Published: true, Destination: loopback}, Verdict: Deny, Log: !c.ufw.Quiet, Why: "published for this host only"},
 	}
+}
+
+// trusted opens every published port to links such as a VPN's.
+func (c *compiler) trusted() []Rule {
+	var rules []Rule
+	for _, name := range c.policy.TrustedInterfaces.V {
+		why := place(c.policy.TrustedInterfaces.Range) + " trusted_interfaces: " + name
+		rules = append(rules, Rule{Match: Match{In: Interface(name), Published: true}, Verdict: Allow, Why: why})
+	}
+	return rules
 }
 
 // published makes the rules of the publish blocks.

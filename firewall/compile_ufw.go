@@ -9,18 +9,17 @@ import (
 // judge says what the owner should know about UFW as a whole.
 func (c *compiler) judge(u facts.UFW) {
 	tell := func(where, what, hint string) {
-		c.findings = append(c.findings, Finding{where, what, hint})
+		c.findings = append(c.findings, Finding{Where: where, What: what, Hint: hint})
 	}
 	switch {
 	case !u.Installed:
 		c.shut = "default: ufw is not installed"
-		tell(place(c.policy.PublishedPorts.Range), "ufw is not installed: published ports are shut but for publish blocks",
+		tell(place(c.policy.PublishedPorts.Range), "ufw is not installed: "+c.meanwhile(),
 			"apt-get install ufw, or published_ports = \"closed\"")
 		return
 	case !c.ufw.Active:
 		c.shut = "default: ufw is inactive"
-		tell(confPath, "ufw is inactive: published ports are shut but for publish blocks",
-			"ufw allow OpenSSH && ufw enable, or published_ports = \"closed\"")
+		tell(confPath, "ufw is inactive: "+c.meanwhile(), "ufw allow OpenSSH && ufw enable, or published_ports = \"closed\"")
 		return
 	}
 	if !c.ufw.IPv6 {
@@ -31,6 +30,17 @@ func (c *compiler) judge(u facts.UFW) {
 	if c.ufw.Input == DefaultReject {
 		tell(defaultsPath, "ufw rejects by default; published ports that no rule opens are dropped instead, so that they stay shut while Docker restarts", "")
 	}
+}
+
+// meanwhile says what holds as long as UFW does not.
+func (c *compiler) meanwhile() string {
+	switch c.policy.WhenUFWInactive.V {
+	case "follow":
+		return "published ports are open, as the host's own are"
+	case "keep":
+		return "the rules that were loaded last stay"
+	}
+	return "published ports are shut but for publish blocks"
 }
 
 // rules returns the rules of one family.
@@ -119,6 +129,10 @@ func (r UFWRule) verdict() Verdict {
 func (c *compiler) fallback(family resource.Family) []Rule {
 	deny := Rule{Verdict: Deny, Log: !c.ufw.Quiet}
 	switch {
+	case c.shut != "" && c.policy.WhenUFWInactive.V == "follow" && c.policy.PublishedPorts.V == "ufw":
+		open := Rule{Match: Match{Published: true}, Verdict: Allow, Why: c.shut + ", " + place(c.policy.WhenUFWInactive.Range)}
+		deny.Why = "default: not a published port"
+		return []Rule{open, deny}
 	case c.shut != "":
 		deny.Why = c.shut
 	case family == resource.IPv6 && !c.ufw.IPv6:

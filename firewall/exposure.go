@@ -92,7 +92,7 @@ func Look(p *Program, f facts.Facts, s facts.Surface) (*View, error) {
 	slices.SortStableFunc(v.Exposures, func(a, b Exposure) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol), a.Address.Compare(b.Address))
 	})
-	v.Findings = slices.Concat(findings, v.outside(f.Docker))
+	v.Findings = slices.Concat(findings, pastFirewalls(&policy.Firewall{}, f.Docker))
 	return v, nil
 }
 
@@ -104,15 +104,15 @@ func (v *View) reach(t target) []Clause {
 	case loopback && (rules == nil || !t.translated()):
 		return []Clause{{Verdict: Deny, Why: "bound to " + t.bound.Addr().String(), Local: true}}
 	case rules == nil:
-		return []Clause{{Verdict: Allow, Why: unfiltered}}
+		return []Clause{{Verdict: Allow, Why: openByDocker}}
 	}
 	clauses := walk(rules, t)
 	clauses[len(clauses)-1].Local = loopback
 	return clauses
 }
 
-// unfiltered is why a published port is open where molo's rules are not loaded.
-const unfiltered = "Docker opens what it publishes: no rules of molo's stand in the way"
+// openByDocker is why a published port is open where molo's rules are not loaded.
+const openByDocker = "Docker opens what it publishes: no rules of molo's stand in the way"
 
 // rules returns the list that decides on what is sent to a port; none if there is
 // nothing in the way.

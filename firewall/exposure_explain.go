@@ -104,13 +104,23 @@ func (v *View) decide(t target, pkt Packet, what string) Answer {
 		// The kernel drops a loopback address that comes in on a link (RFC 1122, 3.2.1.3).
 		return Answer{Verdict: Deny, Why: "bound to " + t.bound.Addr().String(), What: what}
 	case rules == nil:
-		return Answer{Verdict: Allow, Why: unfiltered, What: what}
+		return Answer{Verdict: Allow, Why: openByDocker, What: what}
 	case t.translated():
 		verdict, why := v.program.Decide(pkt)
 		return Answer{Verdict: verdict, Why: why, What: what}
 	}
-	r := decide(rules, pkt)
+	r := decide(slices.Concat(v.host(t), rules), pkt)
 	return Answer{Verdict: r.Verdict, Why: r.Why, What: what}
+}
+
+// host returns what containers may reach of the host itself, ahead of UFW's rules.
+func (v *View) host(t target) []Rule {
+	for _, f := range v.program.Families {
+		if f.Family == t.family() {
+			return f.Host
+		}
+	}
+	return nil
 }
 
 // Knocks lists the connections that prove what the view says of published ports, as

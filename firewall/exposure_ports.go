@@ -3,7 +3,6 @@ package firewall
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -184,19 +183,4 @@ func exception(s facts.Socket) string {
 		5353: "ufw's before.rules let in mDNS by multicast",
 	}
 	return said[s.Port]
-}
-
-// outside lists the containers that no rule of the host reaches.
-func (v *View) outside(d facts.Docker) []Finding {
-	var all []Finding
-	for _, e := range v.endpoints {
-		if driver := e.network.Driver; driver == "macvlan" || driver == "ipvlan" {
-			all = append(all, Finding{
-				Where: "container " + e.name,
-				What:  fmt.Sprintf("is on the %s network %s: its packets pass every firewall of the host, UFW's and molo's", driver, e.Network),
-				Hint:  "filter them on the router, or use a bridge network",
-			})
-		}
-	}
-	return all
 }

@@ -28,7 +28,7 @@ func exposedHost(ufw facts.UFW) (facts.Facts, facts.Surface) {
 		}},
 		{ID: "old-id", Name: "old", Running: true, Network: "shop", Published: []facts.Publish{publish("::", 9090, 80, "tcp")}},
 		{ID: "gone-id", Name: "gone", Network: "bridge", Published: []facts.Publish{publish("0.0.0.0", 1, 1, "tcp")}},
-		{ID: "cam-id", Name: "cam", Running: true, Network: "lan"},
+		{ID: "cam-id", Name: "cam", Running: true, Network: "lan", Networks: []string{"lan"}},
 		{ID: "dns-id", Name: "dns", Running: true, Network: "host"},
 	}
 	socket := func(protocol, address string, port uint16, process, container string) facts.Socket {
@@ -88,7 +88,7 @@ const (
 127.0.0.1:5432/tcp postgres:
   this host only | bound to 127.0.0.1
 `
-	macvlan = "container cam: is on the macvlan network lan: its packets pass every firewall of the host, UFW's and molo's\n"
+	macvlan = "container cam: it is on the macvlan network lan, which passes every firewall of this host\n"
 )
 
 func TestExposures(t *testing.T) {

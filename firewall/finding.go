@@ -13,6 +13,9 @@ type Finding struct {
 	Where string `json:"where"` // "/etc/ufw/user.rules:31", "policies.hcl:3"
 	What  string `json:"what"`
 	Hint  string `json:"hint,omitempty"` // what to do next
+	// Fails says that the policy does not put up with it: the run counts as failed,
+	// although the rules are loaded.
+	Fails bool `json:"fails,omitempty"`
 }
 
 // at names a line of a file.

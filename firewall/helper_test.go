@@ -69,6 +69,7 @@ func block(mode string, publish ...policy.Publish) *policy.Firewall {
 	return &policy.Firewall{
 		Range:          span(3),
 		PublishedPorts: policy.Value[string]{V: mode, Range: span(4), Set: true},
+		Log:            policy.Value[bool]{V: true},
 		Publish:        publish,
 	}
 }

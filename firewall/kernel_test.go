@@ -27,9 +27,7 @@ func TestPublishedPortsAreAsOpenAsTheHostsOwn(t *testing.T) {
 			tryAll(own)
 
 			w.publish(t, publishAll(ports...)...)
-			f := dockerHost(sample(t))
-			f.Docker.Major = 20 // for IPv6, molo hooks DOCKER-USER itself
-			program := compile(t, block("ufw"), f)
+			program := compile(t, block("ufw"), dockerHost(sample(t)))
 			w.load(t, program)
 			container := w.everybody(ports, 1200)
 			for i, a := range container {

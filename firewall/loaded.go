@@ -65,7 +65,7 @@ func faults(have []resource.Rules, family resource.Family, inForce bool) []Findi
 	}
 	for _, r := range have {
 		if r.Family == family && len(r.Drift) > 0 {
-			all = append(all, Finding{tableOf(r), "somebody changed molo's rules: " + r.Drift[0], "molo apply"})
+			all = append(all, Finding{Where: tableOf(r), What: "somebody changed molo's rules: " + r.Drift[0], Hint: "molo apply"})
 		}
 	}
 	if _, guarded := standing(have, family, guardLayout()); inForce && !guarded {
@@ -80,7 +80,7 @@ func faults(have []resource.Rules, family resource.Family, inForce bool) []Findi
 // readBack turns the chains of one table into the lists that they were made of.
 func readBack(rules resource.Rules, l layout) (Family, error) {
 	f := Family{Family: rules.Family}
-	into := map[string]*[]Rule{l.chain: &f.From, l.chain + "-TO": &f.To, l.chain + "-IN": &f.In}
+	into := map[string]*[]Rule{l.chain: &f.From, l.chain + "-TO": &f.To, l.chain + "-IN": &f.In, hostChainName: &f.Host}
 	for _, c := range rules.Chains {
 		list, known := into[c.Name]
 		if !known {
@@ -97,7 +97,7 @@ func readBack(rules resource.Rules, l layout) (Family, error) {
 			if rule.Verdict == "" {
 				continue // logs or counts
 			}
-			if rule.Verdict == Allow && c.Name != l.chain+"-IN" {
+			if rule.Verdict == Allow && (c.Name == l.chain || c.Name == l.chain+"-TO") {
 				rule.Verdict = Pass
 				if rule.Match.In != "" && rule.Match.Out == "" {
 					rule.Verdict = Docker

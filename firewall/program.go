@@ -36,6 +36,7 @@ type Family struct {
 	From   []Rule // where packets come from: existing connections and containers are done with
 	To     []Rule // where they go to: all that is not addressed to a container is done with
 	In     []Rule // who may reach containers
+	Host   []Rule // what containers may reach of the host itself; all else is UFW's to say
 	Quiet  bool   // connections over a limit are not logged
 }
 
@@ -43,6 +44,8 @@ type Family struct {
 type Program struct {
 	Families []Family // IPv4, then IPv6; none when the policy has no block firewall
 	Findings []Finding
+	// Keep says that rules which are loaded already stay, whatever they are.
+	Keep bool
 	// Nftables says that Docker filters with tables of its own (the firewall-backend
 	// of Docker 29) and has no DOCKER-USER.
 	Nftables bool

@@ -66,8 +66,25 @@ func (l layout) rules(f Family) resource.Rules {
 	if l.refuses && slices.ContainsFunc(f.In, func(r Rule) bool { return r.Verdict == Limit }) {
 		chains = append(chains, l.limited(f.Quiet))
 	}
+	hooks := l.hooks
+	if l.refuses && len(f.Host) > 0 {
+		chains = append(chains, hostChain(f.Host))
+		hooks = append(slices.Clone(hooks), resource.Hook{From: "INPUT", To: hostChainName, Place: resource.BeforeUFW})
+	}
 	digest := seal(chains)
-	return resource.Rules{Family: f.Family, Table: l.table, Hooks: l.hooks, Chains: chains, Digest: digest}
+	return resource.Rules{Family: f.Family, Table: l.table, Hooks: hooks, Chains: chains, Digest: digest}
+}
+
+// hostChainName is the chain for what containers send to the host itself.
+const hostChainName = "MOLO-HOST"
+
+// hostChain accepts what containers may reach of the host; the rest goes on to UFW.
+func hostChain(list []Rule) resource.Chain {
+	chain := resource.Chain{Name: hostChainName}
+	for _, r := range list {
+		chain.Rules = append(chain.Rules, resource.Rule{Spec: r.Match.spec() + " -j ACCEPT", Why: r.Why})
+	}
+	return chain
 }
 
 func (l layout) render(f Family, name string, list []Rule, onward string) resource.Chain {

@@ -112,7 +112,7 @@ func wanted(part Part, have Have, memory Memory) []Change {
 	for _, w := range part.Want {
 		id := w.ID()
 		old := have.State[id]
-		if have.Blind[id] || w.Equal(old) {
+		if have.Blind[id] || w.Equal(old) || w.Keep && old != nil {
 			continue
 		}
 		changes = append(changes, Change{ID: id, Have: old, Want: w.Resource, Cause: cause(w.Resource, memory), From: w.From})

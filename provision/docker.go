@@ -48,7 +48,7 @@ func dockerPart(p *policy.Docker, d facts.Docker) (Part, error) {
 		if err != nil {
 			return Part{}, fmt.Errorf("%s: writing %s as JSON: %w", s.from, strings.Join(s.path, "."), err)
 		}
-		part.Want = append(part.Want, Wanted{resource.Key{File: DaemonJSON, Path: s.path, Value: raw}, s.from})
+		part.Want = append(part.Want, Wanted{Resource: resource.Key{File: DaemonJSON, Path: s.path, Value: raw}, From: s.from})
 	}
 	part.Notes = notes
 	if d.Installed && d.Major >= 23 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"molo/firewall"
@@ -21,8 +22,20 @@ type Surfaced interface {
 	Surface(context.Context) (facts.Surface, error)
 }
 
+// Exposure says who reaches which port of a host.
+type Exposure struct {
+	Planned bool `json:"planned"` // judged by the policy, not by what is loaded
+	*firewall.View
+}
+
+// Question is about one connection from outside, and Answer says what becomes of it.
+type (
+	Question = firewall.Question
+	Answer   = firewall.Answer
+)
+
 // Exposed says who reaches which port now: by the rules that are loaded.
-func Exposed(ctx context.Context, h Surfaced) (*firewall.View, error) {
+func Exposed(ctx context.Context, h Surfaced) (*Exposure, error) {
 	f, err := readable(ctx, h)
 	if err != nil {
 		return nil, err
@@ -49,7 +62,7 @@ func Exposed(ctx context.Context, h Surfaced) (*firewall.View, error) {
 }
 
 // PlannedExposure says who will reach which port once the policy is applied.
-func PlannedExposure(ctx context.Context, h Surfaced, p *policy.Policy) (*firewall.View, error) {
+func PlannedExposure(ctx context.Context, h Surfaced, p *policy.Policy) (*Exposure, error) {
 	f, err := readable(ctx, h)
 	if err != nil {
 		return nil, err
@@ -58,11 +71,15 @@ func PlannedExposure(ctx context.Context, h Surfaced, p *policy.Policy) (*firewa
 	if err != nil {
 		return nil, err
 	}
-	return look(ctx, h, program, f, program.Findings)
+	e, err := look(ctx, h, program, f, program.Findings)
+	if err == nil {
+		e.Planned = true
+	}
+	return e, err
 }
 
 // look adds findings of its own to the view's, each of them once.
-func look(ctx context.Context, h Surfaced, p *firewall.Program, f facts.Facts, findings []firewall.Finding) (*firewall.View, error) {
+func look(ctx context.Context, h Surfaced, p *firewall.Program, f facts.Facts, findings []firewall.Finding) (*Exposure, error) {
 	surface, err := h.Surface(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing the ports of the host: %w", err)
@@ -71,16 +88,17 @@ func look(ctx context.Context, h Surfaced, p *firewall.Program, f facts.Facts, f
 	if err != nil {
 		return nil, err
 	}
-	seen := map[firewall.Finding]bool{}
-	all := append(findings, view.Findings...)
+	type said struct{ where, what string }
+	seen := map[said]bool{}
+	all := slices.Concat(findings, view.Findings)
 	view.Findings = nil
-	for _, finding := range all {
-		if !seen[finding] {
-			view.Findings = append(view.Findings, finding)
+	for _, f := range all {
+		if !seen[said{f.Where, f.What}] {
+			view.Findings = append(view.Findings, f)
 		}
-		seen[finding] = true
+		seen[said{f.Where, f.What}] = true
 	}
-	return view, nil
+	return &Exposure{View: view}, nil
 }
 
 // readable reads the facts and insists on those that say who reaches a port:

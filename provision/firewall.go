@@ -30,15 +30,20 @@ func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 		return Part{}, err
 	}
 	for _, rules := range program.Rules() {
-		part.Want = append(part.Want, Wanted{rules, From(p.Range)})
+		part.Want = append(part.Want, Wanted{rules, From(p.Range), program.Keep})
 	}
-	part.Activate = []Activation{{Unit: Connections, Verb: Cut, Rules: program, Consequence: "those to ports that close"}}
+	if p.CutEstablished.V {
+		part.Activate = []Activation{{Unit: Connections, Verb: Cut, Rules: program, Consequence: "those to ports that close"}}
+	}
 	for _, finding := range program.Findings {
 		text := finding.What
 		if finding.Hint != "" {
 			text += " (" + finding.Hint + ")"
 		}
 		part.Notes = append(part.Notes, Note{text, finding.Where})
+		if finding.Fails {
+			part.Violations = append(part.Violations, finding.Where+": "+text)
+		}
 	}
 	return part, nil
 }

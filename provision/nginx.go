@@ -25,7 +25,7 @@ func nginxPart(sites []*policy.Site, n facts.Nginx) (Part, error) {
 	}
 	serves := NginxServes{Sites: nginx.Expectations(sites)}
 	for _, r := range resources {
-		part.Want = append(part.Want, Wanted{r, From(sites[0].Range)})
+		part.Want = append(part.Want, Wanted{Resource: r, From: From(sites[0].Range)})
 		if tree, ok := r.(resource.Tree); ok {
 			if serves.Probes, err = nginx.Probes(tree); err != nil {
 				return Part{}, err

@@ -34,15 +34,20 @@ type Part struct {
 	Pending  []Activation // needed although nothing differs: the service runs with something else
 	Fallback []Probe      // what must hold again after a failed change was put back
 	Blocked  string       // why nothing can be done, if so
-	Notes    []Note
-	Attached []Note // notes that only hold where something changes
-	Residual []Note // notes that only hold once nothing is left to change
+	// Violations are what the policy does not put up with and molo can't change: they
+	// make the run fail, after all has been done.
+	Violations []string
+	Notes      []Note
+	Attached   []Note // notes that only hold where something changes
+	Residual   []Note // notes that only hold once nothing is left to change
 }
 
 // Wanted is a resource that should be there, and what asks for it.
 type Wanted struct {
 	resource.Resource
 	From Origin
+	// Keep says that anything of molo's that is there already will do.
+	Keep bool
 }
 
 // Origin is the place that asks for something: a line of the policy.

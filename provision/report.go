@@ -91,6 +91,11 @@ func (s Step) hindrance() error {
 	if s.Part.Blocked != "" {
 		problems = append(problems, errors.New(s.Part.Blocked))
 	}
+	if s.Empty() {
+		for _, v := range s.Part.Violations {
+			problems = append(problems, errors.New(v))
+		}
+	}
 	for _, u := range s.Unread {
 		problems = append(problems, fmt.Errorf("%s could not be read: %s", u.What, u.Why))
 	}

@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"molo/firewall"
 	"molo/internal/host"
 	"molo/provision"
 )
@@ -21,17 +18,16 @@ const exposureVersion = 1
 
 // exposureJSON is what exposure --json writes.
 type exposureJSON struct {
-	Version int  `json:"version"`
-	Planned bool `json:"planned"` // judged by the policy, not by what is loaded
-	*firewall.View
+	Version int `json:"version"`
+	*provision.Exposure
 }
 
 // answerJSON is what exposure --from --to --json writes.
 type answerJSON struct {
-	Version  int               `json:"version"`
-	Planned  bool              `json:"planned"`
-	Question firewall.Question `json:"question"`
-	firewall.Answer
+	Version  int                `json:"version"`
+	Planned  bool               `json:"planned"`
+	Question provision.Question `json:"question"`
+	provision.Answer
 }
 
 // exposureFlags are those of exposure.
@@ -67,7 +63,7 @@ func (a *app) exposure(ctx context.Context, flags exposureFlags) error {
 	if err != nil {
 		return err
 	}
-	var question firewall.Question
+	var question provision.Question
 	if flags.from != "" {
 		if question, err = ask(h, flags); err != nil {
 			return err
@@ -80,17 +76,15 @@ func (a *app) exposure(ctx context.Context, flags exposureFlags) error {
 	case flags.from != "" && a.json:
 		return a.writeJSON(answerJSON{exposureVersion, flags.planned, question, view.Explain(question)})
 	case flags.from != "":
-		_, err = fmt.Fprintln(a.stdout, explained(question, view.Explain(question)))
-		return err
+		return provision.WriteAnswer(a.stdout, question, view.Explain(question))
 	case a.json:
-		return a.writeJSON(exposureJSON{exposureVersion, flags.planned, view})
+		return a.writeJSON(exposureJSON{exposureVersion, view})
 	}
-	_, err = fmt.Fprint(a.stdout, viewText(view))
-	return err
+	return view.WriteText(a.stdout)
 }
 
 // view looks at the host. The policy is only read where it counts.
-func (a *app) view(ctx context.Context, h *host.Host, planned bool) (*firewall.View, error) {
+func (a *app) view(ctx context.Context, h *host.Host, planned bool) (*provision.Exposure, error) {
 	if !planned {
 		return provision.Exposed(ctx, h)
 	}
@@ -103,12 +97,12 @@ func (a *app) view(ctx context.Context, h *host.Host, planned bool) (*firewall.V
 
 // ask makes the flags a question. The connection arrives on the link that leads
 // back to the sender, and goes to the host's address there unless one is named.
-func ask(h *host.Host, flags exposureFlags) (firewall.Question, error) {
+func ask(h *host.Host, flags exposureFlags) (provision.Question, error) {
 	from, err := netip.ParseAddr(flags.from)
 	if err != nil {
-		return firewall.Question{}, fmt.Errorf("reading --from: %w", err)
+		return provision.Question{}, fmt.Errorf("reading --from: %w", err)
 	}
-	q := firewall.Question{From: from.Unmap()}
+	q := provision.Question{From: from.Unmap()}
 	if q.To, q.Protocol, err = parseTo(flags.to); err != nil {
 		return q, fmt.Errorf("reading --to: %w", err)
 	}
@@ -144,75 +138,4 @@ func parseTo(text string) (netip.AddrPort, string, error) {
 		err = errors.New("port 0 stands for none")
 	}
 	return netip.AddrPortFrom(netip.Addr{}, to.Port()), protocol, err
-}
-
-func explained(q firewall.Question, answer firewall.Answer) string {
-	text := fmt.Sprintf("%s to %s/%s on %s: %s\n  because of  %s", q.From, q.To, q.Protocol, q.In, answer.Verdict, answer.Why)
-	if answer.What != "" {
-		text += "\n  reaches     " + answer.What
-	}
-	if answer.Note != "" {
-		text += "\n  note        " + answer.Note
-	}
-	return text
-}
-
-// viewText is a table; findings and notes stand below it.
-func viewText(v *firewall.View) string {
-	var out strings.Builder
-	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { fmt.Fprintln(table, strings.Join(cells, "\t")) } //nolint:errcheck // a Builder takes all
-	row("PORT", "BEHIND IT", "BOUND TO", "REACHED BY", "BECAUSE OF")
-	var notes []string
-	for _, group := range alike(v.Exposures) {
-		e := group[0]
-		port := fmt.Sprintf("%d/%s", e.Port, e.Protocol)
-		for i, words := range e.Words() {
-			if i == 0 {
-				row(port, e.What(), bound(group), words, e.Reach[i].Why)
-			} else {
-				row("", "", "", words, e.Reach[i].Why)
-			}
-		}
-		if e.Note != "" {
-			notes = append(notes, fmt.Sprintf("* %s on %s: %s\n", port, bound(group), e.Note))
-		}
-	}
-	table.Flush() //nolint:errcheck // a Builder takes all
-	for _, n := range notes {
-		out.WriteString(n)
-	}
-	for _, f := range v.Findings {
-		out.WriteString("! " + f.Where + ": " + f.What)
-		if f.Hint != "" {
-			out.WriteString(" (" + f.Hint + ")")
-		}
-		out.WriteString("\n")
-	}
-	return out.String()
-}
-
-// alike puts the addresses of a port together where the same is true of them.
-func alike(all []firewall.Exposure) [][]firewall.Exposure {
-	var groups [][]firewall.Exposure
-	for _, e := range all {
-		i := slices.IndexFunc(groups, func(g []firewall.Exposure) bool {
-			o := g[0]
-			return o.Port == e.Port && o.Protocol == e.Protocol && o.What() == e.What() && o.Note == e.Note && slices.Equal(o.Reach, e.Reach)
-		})
-		if i < 0 {
-			groups = append(groups, []firewall.Exposure{e})
-		} else {
-			groups[i] = append(groups[i], e)
-		}
-	}
-	return groups
-}
-
-func bound(group []firewall.Exposure) string {
-	var all []string
-	for _, e := range group {
-		all = append(all, e.Address.String())
-	}
-	return strings.Join(all, ", ")
 }

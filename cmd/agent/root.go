@@ -51,7 +51,7 @@ func (a *app) command() *cobra.Command {
 	flags.StringVar(&a.root, "root", "/", "work on the files under `DIR` instead of the running host")
 	flags.BoolVar(&a.json, "json", false, "write one JSON document to standard output")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to standard error")
-	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.versionCommand())
+	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.exposureCommand(), a.versionCommand())
 	return root
 }
 

@@ -82,7 +82,8 @@ type Container struct {
 	Name      string    `json:"name"`
 	Image     string    `json:"image"`
 	Running   bool      `json:"running"`
-	Network   string    `json:"network"` // HostConfig.NetworkMode: "bridge", "host", …
+	Network   string    `json:"network"`            // HostConfig.NetworkMode: "bridge", "host", …
+	Networks  []string  `json:"networks,omitempty"` // names of those it is connected to
 	Published []Publish `json:"published,omitempty"`
 }
 

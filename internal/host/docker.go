@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,6 +167,9 @@ func containersOf(list client.ContainerListResult) []facts.Container {
 		one := facts.Container{ID: c.ID, Image: c.Image, Running: c.State == "running", Network: c.HostConfig.NetworkMode}
 		if len(c.Names) > 0 {
 			one.Name = strings.TrimPrefix(c.Names[0], "/")
+		}
+		if c.NetworkSettings != nil {
+			one.Networks = slices.Sorted(maps.Keys(c.NetworkSettings.Networks))
 		}
 		for _, p := range c.Ports {
 			if p.PublicPort != 0 {
