@@ -21,7 +21,7 @@ func TestRenderedRules(t *testing.T) {
 	nftables := dockerHost(activeUFW("allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in"))
 	nftables.Docker.Effective.FirewallBackend = "nftables"
 	stopped := dockerHost(activeUFW())
-	stopped.Docker = facts.Docker{Installed: true, Enabled: true, Config: "{}"}
+	stopped.Docker = facts.Docker{Installed: true, Config: "{}"}
 	stopped.IPv6 = false
 	custom := dockerHost(sample(t))
 	custom.Docker.Networks = append(custom.Docker.Networks, facts.Network{Name: "mine", Driver: "bridge", Bridge: "mybr0"})

@@ -54,7 +54,7 @@ func dockerHost(ufw facts.UFW) facts.Facts {
 		UFW:     ufw,
 		Bridges: []string{"br-0123456789ab", "br-ba9876543210", "br-lan", "docker0", "lxdbr0"},
 		Docker: facts.Docker{
-			Installed: true, Running: true, Enabled: true, Version: "28.5.2", Major: 28,
+			Installed: true, Running: true, Version: "28.5.2", Major: 28,
 			Networks: []facts.Network{
 				{Name: "bridge", Driver: "bridge", Bridge: "docker0"},
 				{Name: "shop", Driver: "bridge", Bridge: "br-0123456789ab"},

@@ -40,12 +40,10 @@ type OS struct {
 
 // Docker is the engine, as its unit and its API show it.
 type Docker struct {
-	Installed bool `json:"installed"` // there is a dockerd
-	Running   bool `json:"running"`   // its API answers
-	Blind     bool `json:"blind"`     // its API could not be asked: nothing is known of containers and networks
-	Failed    bool `json:"failed"`    // systemd tried to run docker.service and gave up, or is about to
-	// Enabled says that there is a docker.service that molo may start or restart.
-	Enabled   bool      `json:"enabled"`
+	Installed bool      `json:"installed"`         // there is a dockerd
+	Running   bool      `json:"running"`           // its API answers
+	Blind     bool      `json:"blind"`             // its API could not be asked: nothing is known of containers and networks
+	Failed    bool      `json:"failed"`            // systemd tried to run docker.service and gave up, or is about to
 	Version   string    `json:"version,omitempty"` // "20.10.24+dfsg1"; of the daemon, running or not
 	Major     int       `json:"major,omitempty"`   // 20; 0 when unknown
 	Effective Effective `json:"effective"`
