@@ -129,7 +129,10 @@ func (v *View) host(t target) []Rule {
 func (v *View) Knocks(s facts.Stranger) []Question {
 	var all []Question
 	for _, e := range v.Exposures {
-		if e.Kind != Published || number(e.Protocol) == sctp {
+		// No packet for ::1 leaves a host (RFC 4291, 2.5.3); without rules of molo's,
+		// what becomes of one for 127.0.0.1 is between Docker and the kernel.
+		loopback := e.Address.IsLoopback() && (e.Address.Is6() || v.rules(e.target) == nil)
+		if e.Kind != Published || number(e.Protocol) == sctp || loopback {
 			continue
 		}
 		q := Question{Protocol: e.Protocol, From: s.Address4, In: s.Link, To: e.target.bound}

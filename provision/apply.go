@@ -20,11 +20,12 @@ var ErrNotConverged = errors.New("the host still differs from the policy")
 
 // Apply makes the host match the policy, and looks again until nothing is left to
 // do. A part that fails is put back and does not stop the others. The error is for
-// what stopped everything; failures of parts are in the Report.
-func Apply(ctx context.Context, h Host, s Store, p *policy.Policy) (*Report, error) {
+// what stopped everything; failures of parts are in the Report. Only the named parts
+// are looked at, or all if none is named.
+func Apply(ctx context.Context, h Host, s Store, p *policy.Policy, only ...string) (*Report, error) {
 	report := &Report{}
 	for {
-		plan, f, err := MakePlan(ctx, h, s, p)
+		plan, f, err := MakePlan(ctx, h, s, p, only...)
 		if err != nil {
 			return report, err
 		}

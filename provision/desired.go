@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"molo/internal/facts"
 	"molo/internal/policy"
@@ -29,8 +30,9 @@ func Desired(p *policy.Policy, f facts.Facts) ([]Part, error) {
 	return parts, nil
 }
 
-// MakePlan reads the host and says what has to be done. It writes nothing.
-func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy) (Plan, facts.Facts, error) {
+// MakePlan reads the host and says what has to be done, in the named parts, or in all
+// if none is named. It writes nothing.
+func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, only ...string) (Plan, facts.Facts, error) {
 	f, err := h.Facts(ctx)
 	if err != nil {
 		return nil, f, fmt.Errorf("reading the host: %w", err)
@@ -38,6 +40,9 @@ func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy) (Plan, fac
 	parts, err := Desired(p, f)
 	if err != nil {
 		return nil, f, err
+	}
+	if len(only) > 0 {
+		parts = slices.DeleteFunc(parts, func(part Part) bool { return !slices.Contains(only, part.Name) })
 	}
 	memory, err := s.Load(ctx)
 	if err != nil {

@@ -24,6 +24,9 @@ const (
 	PartNginx    = "nginx"
 )
 
+// Parts lists the names of the parts in their order.
+func Parts() []string { return []string{PartFirewall, PartDocker, PartNginx} }
+
 // Part is one area of the host: what it should hold, and how a change of it comes
 // into force and is proven.
 type Part struct {

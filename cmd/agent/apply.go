@@ -20,6 +20,7 @@ func (a *app) applyCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.apply(cmd.Context()) },
 	}
 	a.detailedFlag(cmd)
+	a.onlyFlag(cmd)
 	return cmd
 }
 
@@ -28,6 +29,11 @@ func (a *app) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return a.converge(ctx, p)
+}
+
+// converge makes the host match a policy under the run lock, and keeps the record.
+func (a *app) converge(ctx context.Context, p *policy.Policy) error {
 	if os.Geteuid() != 0 && a.root == "/" {
 		return errNotRoot
 	}
@@ -39,29 +45,19 @@ func (a *app) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run, err := a.converge(ctx, h, p)
+	run := host.NewRun(version, a.policyPath())
+	report, err := provision.Apply(ctx, h, h, p, a.only...)
+	run.End(report, err)
 	if err := errors.Join(a.printRun(run), h.Record(run), unlock()); err != nil {
 		return err
 	}
-	if err != nil {
-		return err
+	if err := errors.Join(err, report.Failed()); err != nil {
+		return reported{err}
 	}
 	if a.detailed && run.Status == provision.Changed {
 		return errChanges
 	}
 	return nil
-}
-
-// converge applies the policy and keeps the record. The error is one that printRun
-// has shown.
-func (a *app) converge(ctx context.Context, h *host.Host, p *policy.Policy) (host.Run, error) {
-	run := host.NewRun(version, a.policyPath())
-	report, err := provision.Apply(ctx, h, h, p)
-	run.End(report, err)
-	if err := errors.Join(err, report.Failed()); err != nil {
-		return run, reported{err}
-	}
-	return run, nil
 }
 
 // printRun says what was done.

@@ -348,3 +348,24 @@ func TestASiteWhosePortIsTakenIsPutBack(t *testing.T) {
 		w.sh("timeout 5 sh -c 'until curl -fsS http://127.0.0.1/; do sleep 0.05; done'")
 	})
 }
+
+func TestUninstallLeavesNothingBehind(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.sh("docker run -d --name web -p 8080:80 server:1")
+		w.sh("docker run -d --name app -p 127.0.0.1:8081:80 server:1")
+		w.sh("iptables -I DOCKER-USER -s 192.0.2.66 -j DROP") // somebody else's rule
+		// iptables makes a table with its empty built-in chains when it is first used.
+		w.sh("for t in iptables ip6tables; do $t -t mangle -N first; $t -t mangle -X first; done")
+		const state = "for t in iptables ip6tables; do $t-save | grep -v '^#' | sed 's/\\[[0-9:]*\\]//'; done; find /etc/nginx /etc/docker -printf '%p %l\\n' | sort; cat /etc/docker/daemon.json"
+		w.policy("firewall {}\n\nsite \"app.example.no\" {\n  upstream = \"127.0.0.1:8081\"\n}\n")
+		before := w.sh(state)
+		w.molo(0, "apply")
+		w.reachable(8080, false)
+		w.molo(0, "uninstall", "--only", "firewall", "--yes")
+		w.reachable(8080, true)
+		w.molo(0, "uninstall", "--yes")
+		if diff := cmp.Diff(before, w.sh(state)); diff != "" {
+			w.Errorf("the host is not as it was (-before +after):\n%s", diff)
+		}
+	})
+}

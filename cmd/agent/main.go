@@ -28,8 +28,8 @@ const (
 // errChanges ends a run that went well with exitChanges.
 var errChanges = errors.New("the host differs from the policy")
 
-// errNotRoot says that writing needs root.
-var errNotRoot = errors.New("apply changes the host and must run as root\nhint: sudo molo apply")
+// errNotRoot says that a command which changes something needs root.
+var errNotRoot = errors.New("this command changes the host and must run as root\nhint: use sudo")
 
 // reported wraps an error that has been shown already.
 type reported struct{ error }

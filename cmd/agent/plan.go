@@ -29,6 +29,7 @@ func (a *app) planCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd) },
 	}
 	a.detailedFlag(cmd)
+	a.onlyFlag(cmd)
 	return cmd
 }
 
@@ -41,21 +42,14 @@ func (a *app) plan(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	plan, f, err := provision.MakePlan(cmd.Context(), h, h, p)
+	plan, f, err := provision.MakePlan(cmd.Context(), h, h, p, a.only...)
 	if err != nil {
+		return err
+	}
+	if err := a.showPlan(plan, f.Hostname); err != nil {
 		return err
 	}
 	outcomes := plan.Outcomes()
-	if a.json {
-		err = a.writeJSON(planJSON{
-			planVersion, f.Hostname, a.policyPath(), !plan.Empty(), len(plan.Unread()) == 0, provision.Summary(outcomes), outcomes,
-		})
-	} else {
-		err = a.printPlan(plan, outcomes)
-	}
-	if err != nil {
-		return err
-	}
 	if err := hindrances(outcomes); err != nil {
 		return reported{err}
 	}
@@ -63,6 +57,17 @@ func (a *app) plan(cmd *cobra.Command) error {
 		return errChanges
 	}
 	return nil
+}
+
+// showPlan prints a plan for a person or, with --json, for a machine.
+func (a *app) showPlan(plan provision.Plan, hostname string) error {
+	outcomes := plan.Outcomes()
+	if !a.json {
+		return a.printPlan(plan, outcomes)
+	}
+	return a.writeJSON(planJSON{
+		planVersion, hostname, a.policyPath(), !plan.Empty(), len(plan.Unread()) == 0, provision.Summary(outcomes), outcomes,
+	})
 }
 
 func (a *app) printPlan(plan provision.Plan, outcomes []provision.Outcome) error {

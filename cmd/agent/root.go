@@ -1,13 +1,17 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"molo/internal/host"
+	"molo/provision"
 )
 
 // defaultPolicy is where a host's policy lies.
@@ -23,6 +27,7 @@ type app struct {
 	detailed bool
 	policy   string
 	root     string
+	only     []string
 }
 
 const long = `molo makes a Docker host match its policy: dockerd hardened, published ports
@@ -51,13 +56,26 @@ func (a *app) command() *cobra.Command {
 	flags.StringVar(&a.root, "root", "/", "work on the files under `DIR` instead of the running host")
 	flags.BoolVar(&a.json, "json", false, "write one JSON document to standard output")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to standard error")
-	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.exposureCommand(), a.versionCommand())
+	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.uninstallCommand(), a.statusCommand(), a.exposureCommand(), a.probeCommand(), a.versionCommand())
 	return root
 }
 
 // detailedFlag adds --detailed-exitcode to a command.
 func (a *app) detailedFlag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&a.detailed, "detailed-exitcode", false, "exit with 2 if there are changes")
+}
+
+// onlyFlag adds --only to a command.
+func (a *app) onlyFlag(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&a.only, "only", nil, "look at these `PARTS` only: "+strings.Join(provision.Parts(), ", "))
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		for _, part := range a.only {
+			if !slices.Contains(provision.Parts(), part) {
+				return fmt.Errorf("there is no part %q\nhint: the parts are %s", part, strings.Join(provision.Parts(), ", "))
+			}
+		}
+		return nil
+	}
 }
 
 // policyPath is the policy's place, on the host or under --root.

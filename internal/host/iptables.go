@@ -116,19 +116,25 @@ func (h *Host) writeRules(ctx context.Context, changes []provision.Change) error
 		return err
 	}
 	var payload bytes.Buffer
+	made := map[string][]string{}
 	for _, c := range changes {
 		_, name := splitRules(c.ID)
 		want, _ := c.Want.(resource.Rules)
-		payload.WriteString(restoreText(name, tables[name], want))
+		memory, err := h.loadRules(family, name)
+		if err != nil {
+			return err
+		}
+		made[name] = append(memory.Made, tables[name].missing(want.Hooks)...)
+		payload.WriteString(restoreText(name, tables[name], want, made[name]))
 	}
 	if _, err := h.exec(ctx, payload.Bytes(), tool(family, "restore"), "--noflush", "-w", "5"); err != nil {
 		return fmt.Errorf("loading the %stables rules: %w", family, err)
 	}
-	return h.confirmRules(ctx, family, changes)
+	return h.confirmRules(ctx, family, changes, made)
 }
 
 // confirmRules reads back what was committed and remembers how the kernel prints it.
-func (h *Host) confirmRules(ctx context.Context, family resource.Family, changes []provision.Change) error {
+func (h *Host) confirmRules(ctx context.Context, family resource.Family, changes []provision.Change, made map[string][]string) error {
 	tables, err := h.save(ctx, family)
 	if err != nil {
 		return err
@@ -147,7 +153,7 @@ func (h *Host) confirmRules(ctx context.Context, family resource.Family, changes
 				return err
 			}
 		}
-		if err := h.saveRules(family, name, committed{Rules: want, Printed: tables[name].printed()}); err != nil {
+		if err := h.saveRules(family, name, committed{want, tables[name].printed(), made[name]}); err != nil {
 			return err
 		}
 	}

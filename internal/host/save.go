@@ -105,8 +105,9 @@ func inTheWay(h resource.Hook, rule string) bool {
 // restoreText is the input of iptables-restore --noflush that turns our part of a
 // table into what is wanted. Declaring a chain empties it, so only our own are
 // declared, and the shared one only where it is missing; every other rule stays.
-// Without wanted rules everything of ours is taken away.
-func restoreText(name string, t table, want resource.Rules) string {
+// Without wanted rules everything of ours is taken away, shared chains that molo made
+// too unless somebody uses them by now.
+func restoreText(name string, t table, want resource.Rules, made []string) string {
 	var out strings.Builder
 	line := func(parts ...string) { out.WriteString(strings.Join(parts, " ") + "\n") }
 	line("*" + name)
@@ -118,10 +119,8 @@ func restoreText(name string, t table, want resource.Rules) string {
 	for _, c := range stale {
 		line(":"+c.Name, "-", "[0:0]")
 	}
-	for _, h := range want.Hooks {
-		if !builtin(h.From) && !t.has(h.From) {
-			line(":"+h.From, "-", "[0:0]")
-		}
+	for _, chain := range t.missing(want.Hooks) {
+		line(":"+chain, "-", "[0:0]")
 	}
 	for _, c := range want.Chains {
 		for _, r := range c.Rules {
@@ -132,8 +131,40 @@ func restoreText(name string, t table, want resource.Rules) string {
 	for _, c := range stale {
 		line("-X", c.Name)
 	}
+	if len(want.Chains) == 0 {
+		t.unmake(made, line)
+	}
 	line("COMMIT")
 	return out.String()
+}
+
+// missing lists the shared chains that have to be made.
+func (t table) missing(hooks []resource.Hook) []string {
+	var all []string
+	for _, h := range hooks {
+		if !builtin(h.From) && !t.has(h.From) {
+			all = append(all, h.From)
+		}
+	}
+	return all
+}
+
+// unmake takes away shared chains that hold nothing but our jumps.
+func (t table) unmake(chains []string, line func(...string)) {
+	for _, chain := range chains {
+		foreign := func(rule string) bool { return !strings.HasPrefix(rule, jump(chain, ours)) }
+		if !t.has(chain) || slices.ContainsFunc(t.rules[chain], foreign) {
+			continue
+		}
+		for _, from := range t.chains {
+			for _, rule := range t.rules[from] {
+				if rule == jump(from, chain) {
+					line("-D", from, "-j", chain)
+				}
+			}
+		}
+		line("-X", chain)
+	}
 }
 
 // rehook takes away jumps that are not where they should be, and those into our

@@ -40,33 +40,43 @@ func TestRestoreTouchesNothingForeign(t *testing.T) {
 	tests := []struct {
 		name, printed, want string
 		rules               resource.Rules
+		made                []string
 	}{
 		{
 			"chains are replaced whole, old ones go, a good hook stays", printedFilter,
-			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-A MOLO -j RETURN\n-X MOLO-OLD\nCOMMIT\n", wantedRules(),
+			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-A MOLO -j RETURN\n-X MOLO-OLD\nCOMMIT\n", wantedRules(), nil,
 		},
 		{
 			"a missing DOCKER-USER is made and hooked", "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n",
 			"*filter\n:MOLO - [0:0]\n:DOCKER-USER - [0:0]\n-A MOLO -j RETURN\n-I DOCKER-USER 1 -j MOLO\n-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n",
-			wantedRules(),
+			wantedRules(), nil,
 		},
 		{
 			"a jump that somebody got in front of moves back to the top",
 			edit("-A DOCKER-USER -j MOLO\n-A DOCKER-USER -s 192.0.2.1/32 -j DROP\n", "-A DOCKER-USER -s 192.0.2.1/32 -j ACCEPT\n-A DOCKER-USER -j MOLO\n"),
 			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-A MOLO -j RETURN\n-D DOCKER-USER -j MOLO\n" +
 				"-I DOCKER-USER 1 -j MOLO\n-X MOLO-OLD\nCOMMIT\n",
-			wantedRules(),
+			wantedRules(), nil,
 		},
 		{
 			"DOCKER-USER behind a rule of Docker's is hooked again",
 			edit("-A FORWARD -j DOCKER-USER\n-A FORWARD -o docker0 -j DOCKER\n", "-A FORWARD -o docker0 -j DOCKER\n-A FORWARD -j DOCKER-USER\n"),
 			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-A MOLO -j RETURN\n" +
 				"-D FORWARD -j DOCKER-USER\n-I FORWARD 1 -j DOCKER-USER\n-X MOLO-OLD\nCOMMIT\n",
-			wantedRules(),
+			wantedRules(), nil,
 		},
 		{
 			"without wanted rules all of ours goes and nothing else", printedFilter,
-			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-D DOCKER-USER -j MOLO\n-X MOLO\n-X MOLO-OLD\nCOMMIT\n", resource.Rules{},
+			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-D DOCKER-USER -j MOLO\n-X MOLO\n-X MOLO-OLD\nCOMMIT\n", resource.Rules{}, nil,
+		},
+		{
+			"a shared chain that molo made stays while somebody else uses it", printedFilter,
+			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-D DOCKER-USER -j MOLO\n-X MOLO\n-X MOLO-OLD\nCOMMIT\n", resource.Rules{}, []string{"DOCKER-USER"},
+		},
+		{
+			"and goes otherwise", strings.Replace(printedFilter, "-A DOCKER-USER -s 192.0.2.1/32 -j DROP\n", "", 1),
+			"*filter\n:MOLO - [0:0]\n:MOLO-OLD - [0:0]\n-D DOCKER-USER -j MOLO\n-X MOLO\n-X MOLO-OLD\n-D FORWARD -j DOCKER-USER\n-X DOCKER-USER\nCOMMIT\n",
+			resource.Rules{}, []string{"DOCKER-USER"},
 		},
 		{
 			"the guard is hooked into a built-in chain, which is never declared", "",
@@ -74,7 +84,7 @@ func TestRestoreTouchesNothingForeign(t *testing.T) {
 			resource.Rules{
 				Family: resource.IPv4, Table: "mangle", Hooks: []resource.Hook{{From: "FORWARD", To: "MOLO-GUARD"}},
 				Chains: []resource.Chain{{Name: "MOLO-GUARD", Rules: []resource.Rule{{Spec: "-j RETURN"}}}},
-			},
+			}, nil,
 		},
 	}
 	for _, tt := range tests {
@@ -83,7 +93,7 @@ func TestRestoreTouchesNothingForeign(t *testing.T) {
 			if name == "" {
 				name = "filter"
 			}
-			got := restoreText(name, parseSave(tt.printed)[name], tt.rules)
+			got := restoreText(name, parseSave(tt.printed)[name], tt.rules, tt.made)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("input of iptables-restore (-want +got):\n%s", diff)
 			}

@@ -48,6 +48,8 @@ func (h *Host) Save(_ context.Context, m provision.Memory) error {
 type committed struct {
 	Rules   resource.Rules `json:"rules"`
 	Printed string         `json:"printed"`
+	// Made names the shared chains that were not there before molo.
+	Made []string `json:"made,omitempty"`
 }
 
 func (h *Host) rulesPath(family resource.Family, table string) string {

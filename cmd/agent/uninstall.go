@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"molo/internal/policy"
+	"molo/provision"
+)
+
+func (a *app) uninstallCommand() *cobra.Command {
+	yes := false
+	cmd := &cobra.Command{
+		Use: "uninstall", Short: "Give back what molo owns: its rules, its sites, its keys of daemon.json", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.uninstall(cmd.Context(), yes) },
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it; without, only say what would be done")
+	a.onlyFlag(cmd)
+	return cmd
+}
+
+// uninstall is an apply of the policy that asks for nothing.
+func (a *app) uninstall(ctx context.Context, yes bool) error {
+	nothing := &policy.Policy{}
+	if yes {
+		return a.converge(ctx, nothing)
+	}
+	h, err := a.host()
+	if err != nil {
+		return err
+	}
+	plan, f, err := provision.MakePlan(ctx, h, h, nothing, a.only...)
+	if err != nil {
+		return err
+	}
+	if err := a.showPlan(plan, f.Hostname); err != nil {
+		return err
+	}
+	if plan.Empty() || a.json {
+		return nil
+	}
+	_, err = fmt.Fprintln(a.stdout, "Nothing was changed: --yes does it.")
+	return err
+}
