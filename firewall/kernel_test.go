@@ -21,7 +21,8 @@ func TestPublishedPortsAreAsOpenAsTheHostsOwn(t *testing.T) {
 		t.Run(flavour, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, flavour)
-			ports := []uint16{22, 25, 53, 80, 443, 1812, 2222, 2223, 2224, 2225, 4000, 6005, 7005, 8025, 8080, 8081, 8443, 9100, 9999}
+			// Of the limited ports one is enough: a packet sent twice counts twice.
+			ports := []uint16{22, 25, 53, 80, 443, 1812, 2222, 2223, 2224, 4000, 6005, 7005, 8025, 8080, 8081, 8443, 9100, 9999}
 			w.runUFW(t, ports)
 			own := w.everybody(ports, 1100)
 			tryAll(own)

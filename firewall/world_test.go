@@ -73,7 +73,7 @@ func newWorld(t *testing.T, flavour string) *world {
 	t.Helper()
 	needSpaces(t, flavour)
 	w := &world{flavour: flavour, host: newSpace(t), spaces: map[string]*space{}}
-	w.host.sysctl(t, "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv6.icmp.ratelimit=0", "net.ipv4.icmp_ratelimit=0")
+	w.host.sysctl(t, "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratemask=0", "net.ipv6.icmp.ratemask=\n")
 	w.neighbour(t, "eth0", "", "203.0.113.1/24 203.0.113.2/24 2001:db8:1::1/64 2001:db8:1::2/64",
 		"203.0.113.99/24 203.0.113.66/24 203.0.113.67/24 203.0.113.9/24 2001:db8:1::99/64 2001:db8:1::66/64 2001:db8:1::67/64 2001:db8:1::9/64 "+
 			"198.51.100.99/32 192.0.2.7/32 2001:db8:a::99/128 2001:db8:9::5/128")

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"molo/internal/lab/labtest"
 )
 
 // exposed returns what exposure says: "all/8080/tcp" (v4 and v6 alike),
@@ -127,5 +130,105 @@ func (w *world) explains() {
 	}
 	if out := w.molo(0, "exposure", "--from", w.stranger.Addr6.String(), "--to", "[2001:db8::1]:8080/tcp").Stdout; !strings.Contains(out, "ufw: allow 8080/tcp") {
 		w.Errorf("a connection over IPv6 is explained so:\n%s", out)
+	}
+}
+
+func TestProbeProvesTheExposure(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.busy()
+		w.sh("docker run -d --name deaf -p 9191:1 server:1") // nobody listens on port 1
+		w.sh("ufw allow 9191/tcp")
+		w.sh("ufw allow 9090/tcp")
+		w.probed(1) // not applied: every port is open
+		w.molo(0, "apply")
+
+		began := time.Now()
+		trials := w.probed(0)
+		if spent := time.Since(began); spent > 5*time.Second {
+			w.Errorf("the probe took %s", spent)
+		}
+		h4, h6 := "198.51.100.1", "[2001:db8:ffff::1]"
+		want := map[string]string{
+			h4 + ":8080/tcp": "passed", h6 + ":8080/tcp": "passed", h4 + ":8082/tcp": "dropped", h6 + ":8082/tcp": "dropped",
+			h4 + ":8083/tcp": "passed", h6 + ":8083/tcp": "passed", h4 + ":8084/tcp": "refused", h6 + ":8084/tcp": "refused",
+			h4 + ":5353/udp": "dropped", h6 + ":5353/udp": "dropped", h4 + ":5354/udp": "passed", h6 + ":5354/udp": "passed",
+			h4 + ":9090/tcp": "passed", h6 + ":9090/tcp": "passed", h4 + ":9191/tcp": "passed", h6 + ":9191/tcp": "passed",
+			"127.0.0.1:8081/tcp": "dropped", w.stranger.HostAddr4.String() + ":8443/tcp": "dropped",
+		}
+		if diff := cmp.Diff(want, trials); diff != "" {
+			w.Errorf("what became of the packets (-want +got):\n%s", diff)
+		}
+		for range 3 { // a limit that remembered would refuse the sixth
+			w.probed(0)
+		}
+		w.leavesNothing()
+
+		for _, flush := range []string{"iptables -F MOLO-IN; iptables -t mangle -F MOLO-GUARD-IN", "ip6tables -F MOLO-IN; ip6tables -t mangle -F MOLO-GUARD-IN"} {
+			w.sh(flush)
+			w.probed(1)
+			w.molo(0, "apply")
+			w.probed(0)
+		}
+		w.sh("iptables -I DOCKER-USER -p tcp -j DROP") // somebody closes what the policy opens
+		w.probed(1)
+	})
+}
+
+// probed runs the probe and returns what became of each packet.
+func (w *world) probed(code int) map[string]string {
+	w.Helper()
+	var out struct {
+		OK     bool
+		Trials []struct {
+			Protocol, To, Got string
+		}
+	}
+	text := w.molo(code, "probe", "--json").Stdout
+	if err := json.Unmarshal([]byte(text), &out); err != nil || out.OK != (code == 0) {
+		w.Fatalf("reading the probe: %v\n%s", err, text)
+	}
+	got := map[string]string{}
+	for _, t := range out.Trials {
+		got[t.To+"/"+t.Protocol] = t.Got
+	}
+	return got
+}
+
+// leavesNothing checks that nothing of the stranger is left in the kernel.
+func (w *world) leavesNothing() {
+	w.Helper()
+	if left := w.sh("ip -o link | grep molo-probe; ip route | grep 198.51.100; cat /proc/net/xt_recent/* /proc/net/nf_conntrack | grep -e 198.51.100 -e 2001:0db8:ffff; true"); left != "" {
+		w.Errorf("the stranger left:\n%s", left)
+	}
+}
+
+func TestAKilledProbeLeavesNoLink(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.busy()
+		w.molo(0, "apply")
+		// Denied ports keep it waiting for a second.
+		w.sh("molo probe >/dev/null 2>&1 & pid=$!; timeout 10 sh -c 'until ip link show molo-probe >/dev/null 2>&1; do :; done' && sleep 0.2 && ip link show molo-probe && kill -9 $pid")
+		w.sh("timeout 5 sh -c 'while ip link show molo-probe 2>/dev/null; do sleep 0.05; done'")
+		w.probed(0)
+	})
+}
+
+func TestAProbeTakesNoAddressThatIsInUse(t *testing.T) {
+	labtest.Need(t)
+	w := newWorld(t, "trixie", build(t))
+	w.policy("firewall {}\n")
+	w.molo(0, "apply")
+	w.sh("ip route add blackhole 198.51.100.0/24; ip route add blackhole 192.0.2.0/24")
+	r := w.molo(1, "probe") // the lab itself has 203.0.113.0/30
+	if !strings.Contains(r.Stderr, "203.0.113.0/30") {
+		w.Errorf("the message does not name the addresses:\n%s", r.Stderr)
+	}
+	w.sh("ip route del blackhole 192.0.2.0/24; ip link add molo-probe type dummy")
+	if r := w.molo(1, "probe"); !strings.Contains(r.Stderr, "another probe") {
+		w.Errorf("the message does not say why:\n%s", r.Stderr)
+	}
+	w.sh("ip link del molo-probe")
+	if got := w.molo(0, "probe").Stdout; !strings.Contains(got, "192.0.2.2") {
+		w.Errorf("the probe did not take the next addresses:\n%s", got)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os/exec"
 	"slices"
 	"strings"
@@ -24,28 +23,11 @@ func splitRules(id resource.ID) (resource.Family, string) {
 	return resource.Family(family), table
 }
 
-// tool returns iptables-save or ip6tables-restore and the like.
-func tool(family resource.Family, verb string) string {
-	return string(family) + "tables-" + verb
-}
-
 func protocol(family resource.Family) iptables.Protocol {
 	if family == resource.IPv6 {
 		return iptables.ProtocolIPv6
 	}
 	return iptables.ProtocolIPv4
-}
-
-// save runs iptables-save once for all tables of a family.
-func (h *Host) save(ctx context.Context, family resource.Family) (saved, error) {
-	out, err := h.exec(ctx, nil, tool(family, "save"))
-	if err != nil {
-		if strings.Contains(err.Error(), "Permission denied") {
-			return nil, fmt.Errorf("reading the %stables rules: %w", family, fs.ErrPermission)
-		}
-		return nil, fmt.Errorf("reading the %stables rules: %w", family, err)
-	}
-	return parseSave(string(out)), nil
 }
 
 // readRules reads what is ours in one table of one family.
@@ -62,7 +44,7 @@ func (r *reader) readRules(ctx context.Context, id resource.ID) (resource.Resour
 		}
 		r.tables[family] = tables
 	}
-	return r.host.recall(family, name, tables[name])
+	return r.host.recall(family, name, tables.saved[name])
 }
 
 // recall tells what was committed last, and what somebody changed in it since: the
@@ -124,10 +106,10 @@ func (h *Host) writeRules(ctx context.Context, changes []provision.Change) error
 		if err != nil {
 			return err
 		}
-		made[name] = append(memory.Made, tables[name].missing(want.Hooks)...)
-		payload.WriteString(restoreText(name, tables[name], want, made[name]))
+		made[name] = append(memory.Made, tables.saved[name].missing(want.Hooks)...)
+		payload.WriteString(restoreText(name, tables.saved[name], want, made[name]))
 	}
-	if _, err := h.exec(ctx, payload.Bytes(), tool(family, "restore"), "--noflush", "-w", "5"); err != nil {
+	if _, err := h.exec(ctx, payload.Bytes(), tables.tool("restore"), "--noflush", "-w", "5"); err != nil {
 		return fmt.Errorf("loading the %stables rules: %w", family, err)
 	}
 	return h.confirmRules(ctx, family, changes, made)
@@ -149,11 +131,11 @@ func (h *Host) confirmRules(ctx context.Context, family resource.Family, changes
 			continue
 		}
 		for _, hook := range want.Hooks {
-			if err := confirmJump(family, name, hook); err != nil {
+			if err := tables.confirmJump(name, hook); err != nil {
 				return err
 			}
 		}
-		if err := h.saveRules(family, name, committed{want, tables[name].printed(), made[name]}); err != nil {
+		if err := h.saveRules(family, name, committed{want, tables.saved[name].printed(), made[name]}); err != nil {
 			return err
 		}
 	}
@@ -161,8 +143,12 @@ func (h *Host) confirmRules(ctx context.Context, family resource.Family, changes
 }
 
 // confirmJump asks iptables itself whether a jump is where it should be.
-func confirmJump(family resource.Family, name string, hook resource.Hook) error {
-	ipt, err := iptables.New(iptables.IPFamily(protocol(family)), iptables.Timeout(5))
+func (r ruleset) confirmJump(name string, hook resource.Hook) error {
+	path, err := exec.LookPath(string(r.family) + "tables" + r.flavour)
+	if err != nil {
+		return fmt.Errorf("checking the jump to %s: %w", hook.To, err)
+	}
+	ipt, err := iptables.New(iptables.IPFamily(protocol(r.family)), iptables.Timeout(5), iptables.Path(path))
 	if err != nil {
 		return fmt.Errorf("checking the jump to %s: %w", hook.To, err)
 	}
@@ -173,7 +159,7 @@ func confirmJump(family resource.Family, name string, hook resource.Hook) error 
 	// The first line declares the chain or prints its policy.
 	listed := table{rules: map[string][]string{hook.From: rules[1:]}}
 	if !listed.hooked(hook) {
-		return fmt.Errorf("checking the jump to %s: somebody has moved it in %stables, chain %s", hook.To, family, hook.From)
+		return fmt.Errorf("checking the jump to %s: somebody has moved it in %stables, chain %s", hook.To, r.family, hook.From)
 	}
 	return nil
 }

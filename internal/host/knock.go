@@ -28,6 +28,10 @@ func patience() []time.Duration {
 // is left in the kernel's tables of connections and of counted senders, unless the
 // process is killed.
 func (s *Stranger) Knock(ctx context.Context, knocks []facts.Knock) ([]facts.Fate, error) {
+	// A probe that was killed may have been counted.
+	if err := forget(s.Address4, s.Address6); err != nil {
+		return nil, err
+	}
 	fates := make([]facts.Fate, len(knocks))
 	var plain, counted []int
 	for i, k := range knocks {

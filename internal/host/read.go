@@ -21,14 +21,14 @@ type reader struct {
 	host   *Host
 	have   provision.Have
 	docs   map[string]*jsontext.Document
-	tables map[resource.Family]saved
+	tables map[resource.Family]ruleset
 }
 
 // Read reads the states of resources. What is not allowed to be read is reported
 // in Have, so that an unprivileged plan can say what it leaves out.
 func (h *Host) Read(ctx context.Context, ids []resource.ID) (provision.Have, error) {
 	r := reader{
-		host: h, docs: map[string]*jsontext.Document{}, tables: map[resource.Family]saved{},
+		host: h, docs: map[string]*jsontext.Document{}, tables: map[resource.Family]ruleset{},
 		have: provision.Have{State: map[resource.ID]resource.Resource{}, Blind: map[resource.ID]bool{}},
 	}
 	for _, id := range ids {
