@@ -36,7 +36,7 @@ func TestPublishedPortsAreAsOpenAsTheHostsOwn(t *testing.T) {
 			}
 			tryAll(container)
 			seen := map[outcome]int{}
-			for _, a := range container {
+			for i, a := range container {
 				verdict, why := program.Decide(a.packet)
 				switch {
 				case !a.saw(expected(verdict)):
@@ -44,7 +44,7 @@ func TestPublishedPortsAreAsOpenAsTheHostsOwn(t *testing.T) {
 				case strings.HasPrefix(why, "ufw: route"), // which says nothing of the host's own ports
 					strings.Contains(a.name, "ip tcp from OFFICE") && a.target.Port() == 4000: // the rule that is not understood
 				case !a.saw(a.want):
-					t.Errorf("%s: %s because of %q, but a port of the host is %s", a.name, a.got, why, a.want)
+					t.Errorf("%s: %s because of %q, but a port of the host is %s %v", a.name, a.got, why, a.want, own[i].err)
 				default:
 					seen[a.got]++
 				}

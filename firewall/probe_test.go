@@ -90,9 +90,10 @@ func echo(c net.PacketConn) {
 	for {
 		n, from, err := c.ReadFrom(buf)
 		if err != nil {
+			println("DBG read", err.Error())
 			return
 		}
-		c.WriteTo(buf[:n], from)
+		if _, err := c.WriteTo(buf[:n], from); err != nil { println("DBG write", err.Error(), from.String()) }
 	}
 }
 

@@ -159,3 +159,14 @@ func TestDockerMayPutItsIsolationInFront(t *testing.T) {
 		}
 	}
 }
+
+func TestTheHookMovesInOneTransaction(t *testing.T) {
+	printed := strings.Replace(printedFilter, ":MOLO-OLD - [0:0]\n", "", 1)
+	printed = strings.Replace(printed, "-A MOLO-OLD -j RETURN\n", "", 1)
+	rules := wantedRules()
+	rules.Hooks = []resource.Hook{{From: "FORWARD", To: "MOLO"}}
+	want := "*filter\n:MOLO - [0:0]\n-A MOLO -j RETURN\n-D DOCKER-USER -j MOLO\n-I FORWARD 1 -j MOLO\nCOMMIT\n"
+	if diff := cmp.Diff(want, restoreText("filter", parseSave(printed)["filter"], rules, nil)); diff != "" {
+		t.Errorf("from DOCKER-USER to FORWARD (-want +got):\n%s", diff)
+	}
+}
