@@ -53,10 +53,12 @@ type Program struct {
 
 // Rules renders the program, in the order in which it has to be committed: IPv4
 // before IPv6, in each the guard before the filter.
-func (p *Program) Rules() []resource.Rules {
+func (p *Program) Rules() []resource.Rules { return p.rules(usualShape()) }
+
+func (p *Program) rules(s shape) []resource.Rules {
 	var all []resource.Rules
 	for _, f := range p.Families {
-		all = append(all, guardLayout().rules(f), filterLayout(p.Nftables).rules(f))
+		all = append(all, guardLayout().rules(f, s), filterLayout(p.Nftables).rules(f, s))
 	}
 	return all
 }

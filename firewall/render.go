@@ -56,12 +56,16 @@ func guardLayout() layout {
 
 // rules renders the program of one family. The chains are entered with -g, so that
 // RETURN from any of them leads back to the chain that is hooked.
-func (l layout) rules(f Family) resource.Rules {
+func (l layout) rules(f Family, s shape) resource.Rules {
 	to, in := l.chain+"-TO", l.chain+"-IN"
 	chains := []resource.Chain{
 		l.render(f, l.chain, f.From, to),
 		l.render(f, to, f.To, in),
-		l.render(f, in, f.In, ""),
+	}
+	if len(f.In) < s.from {
+		chains = append(chains, l.render(f, in, f.In, ""))
+	} else {
+		chains = append(chains, l.inBuckets(f, s)...)
 	}
 	if l.refuses && slices.ContainsFunc(f.In, func(r Rule) bool { return r.Verdict == Limit }) {
 		chains = append(chains, l.limited(f.Quiet))
@@ -90,12 +94,18 @@ func hostChain(list []Rule) resource.Chain {
 func (l layout) render(f Family, name string, list []Rule, onward string) resource.Chain {
 	chain := resource.Chain{Name: name}
 	for _, r := range list {
-		for _, tail := range l.tails(f, r, onward) {
-			spec := strings.TrimPrefix(r.Match.spec()+" "+tail, " ")
-			chain.Rules = append(chain.Rules, resource.Rule{Spec: spec, Why: r.Why})
-		}
+		chain.Rules = append(chain.Rules, l.kernelRules(f, r, onward)...)
 	}
 	return chain
+}
+
+// kernelRules returns what one rule becomes.
+func (l layout) kernelRules(f Family, r Rule, onward string) []resource.Rule {
+	var all []resource.Rule
+	for _, tail := range l.tails(f, r, onward) {
+		all = append(all, resource.Rule{Spec: strings.TrimPrefix(r.Match.spec()+" "+tail, " "), Why: r.Why})
+	}
+	return all
 }
 
 // tails returns what follows the match in each of the kernel's rules that one rule

@@ -223,7 +223,7 @@ func TestAProbeTakesNoAddressThatIsInUse(t *testing.T) {
 	if !strings.Contains(r.Stderr, "203.0.113.0/30") {
 		w.Errorf("the message does not name the addresses:\n%s", r.Stderr)
 	}
-	w.sh("ip route del blackhole 192.0.2.0/24; ip link add molo-probe type dummy")
+	w.sh("ip route del blackhole 192.0.2.0/24; ip link add molo-probe type bridge")
 	if r := w.molo(1, "probe"); !strings.Contains(r.Stderr, "another probe") {
 		w.Errorf("the message does not say why:\n%s", r.Stderr)
 	}

@@ -65,7 +65,7 @@ func (a *app) probe(ctx context.Context) error {
 }
 
 func (a *app) try(ctx context.Context, h *host.Host, exposure *provision.Exposure) error {
-	stranger, err := h.NewStranger()
+	stranger, err := h.NewStranger(ctx)
 	if err != nil {
 		return err
 	}

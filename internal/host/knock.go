@@ -59,6 +59,11 @@ type visit struct {
 }
 
 func (s *Stranger) knock(ctx context.Context, knocks []facts.Knock, batch []int, fates []facts.Fate) (err error) {
+	heard, err := hearConfirmations()
+	if err != nil {
+		return err
+	}
+	defer heard.close()
 	var visits []*visit
 	defer func() {
 		for _, v := range visits {
@@ -77,7 +82,7 @@ func (s *Stranger) knock(ctx context.Context, knocks []facts.Knock, batch []int,
 		return nil
 	})
 	if err == nil {
-		err = watch(ctx, visits)
+		err = watch(ctx, visits, heard)
 	}
 	for i, v := range visits {
 		fates[batch[i]] = v.fate
@@ -146,7 +151,7 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 }
 
 // watch waits until the fate of every knock is known.
-func watch(ctx context.Context, visits []*visit) error {
+func watch(ctx context.Context, visits []*visit, heard *confirmations) error {
 	for _, wait := range patience() {
 		select {
 		case <-ctx.Done():
@@ -155,7 +160,7 @@ func watch(ctx context.Context, visits []*visit) error {
 		}
 		open := false
 		for _, v := range visits {
-			if err := v.look(); err != nil {
+			if err := v.look(heard); err != nil {
 				return err
 			}
 			open = open || v.fate == ""
@@ -175,7 +180,7 @@ func watch(ctx context.Context, visits []*visit) error {
 // look finds out what is known by now. An answer proves nothing: a refusal may come
 // from a container whose port is closed. But the kernel confirms a connection only
 // when its first packet has passed every rule, and what REJECT answers confirms none.
-func (v *visit) look() error {
+func (v *visit) look(heard *confirmations) error {
 	if v.fate != "" {
 		return nil
 	}
@@ -183,11 +188,14 @@ func (v *visit) look() error {
 	if err != nil {
 		return err
 	}
+	if err := heard.catchUp(); err != nil {
+		return err
+	}
 	passed, err := tracked(v.knock.Protocol, v.from, v.knock.To)
 	switch {
 	case err != nil:
 		return fmt.Errorf("looking for a connection in the kernel's table: %w", err)
-	case passed || v.connected():
+	case passed || heard.from[v.from] || v.connected():
 		v.fate = facts.Passed
 	case code != 0:
 		v.fate = facts.Refused

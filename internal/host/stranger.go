@@ -1,11 +1,13 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"runtime"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -28,7 +30,7 @@ type Stranger struct {
 
 // NewStranger brings up a stranger on documentation addresses that this host does
 // not know (RFC 5737, RFC 3849). It must be closed.
-func (h *Host) NewStranger() (*Stranger, error) {
+func (h *Host) NewStranger(ctx context.Context) (*Stranger, error) {
 	if h.offline() {
 		return nil, errors.New("these are the files of an image: nothing can be probed")
 	}
@@ -46,7 +48,7 @@ func (h *Host) NewStranger() (*Stranger, error) {
 	case ns := <-namespace:
 		// The namespace's life must hang on the thread alone.
 		defer ns.Close()
-		if err := s.connect(ns); err != nil {
+		if err := s.connect(ctx, ns); err != nil {
 			return nil, errors.Join(fmt.Errorf("connecting a network namespace: %w", err), s.Close())
 		}
 	}
@@ -147,7 +149,7 @@ func (s *Stranger) do(job func() error) error {
 }
 
 // connect makes the link, with its other end inside the namespace from the start.
-func (s *Stranger) connect(ns *os.File) error {
+func (s *Stranger) connect(ctx context.Context, ns *os.File) error {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = strangerLink
 	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(ns.Fd()))}
@@ -162,11 +164,25 @@ func (s *Stranger) connect(ns *os.File) error {
 	if err := bringUp(strangerLink, s.Host4, s.Host6); err != nil {
 		return err
 	}
-	return s.do(func() error {
+	err = s.do(func() error {
 		if err := bringUp("eth0", s.Address4, s.Address6); err != nil {
 			return err
 		}
-		return throughHost(s.Host4, s.Host6)
+		return errors.Join(throughHost(s.Host4, s.Host6), operational(ctx, "eth0"))
+	})
+	return errors.Join(err, operational(ctx, strangerLink))
+}
+
+// operational waits until a link sends packets. The kernel may put that off for a
+// second if another link came up just before (net/core/link_watch.c), and loses
+// silently what is sent meanwhile.
+func operational(ctx context.Context, name string) error {
+	return poll(ctx, 5*time.Second, func(context.Context) error {
+		link, err := netlink.LinkByName(name)
+		if err == nil && link.Attrs().OperState != netlink.OperUp {
+			err = fmt.Errorf("%s is %s", name, link.Attrs().OperState)
+		}
+		return err
 	})
 }
 

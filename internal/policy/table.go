@@ -110,28 +110,33 @@ func firewallRow() block {
 				doc: "Whether connections end when the port that they lead to is closed. Otherwise they go on until somebody hangs up, as with UFW.",
 			},
 		},
-		blocks: []block{{
-			name: "publish",
-			label: &attribute{
-				name: "name", kind: "name", example: `"metrics"`, read: text(publishName),
-				doc: "What the opening is for. It shows in the firewall's rules: lower-case letters, digits, `.`, `_` and `-`, at most 63.",
+		blocks: []block{publishRow()},
+	}
+}
+
+// publishRow is the block publish of firewall.
+func publishRow() block {
+	return block{
+		name: "publish",
+		label: &attribute{
+			name: "name", kind: "name", example: `"metrics"`, read: text(publishName),
+			doc: "What the opening is for. It shows in the firewall's rules: lower-case letters, digits, `.`, `_` and `-`, at most 63.",
+		},
+		doc: "Opens published ports, whatever UFW says.",
+		attrs: []attribute{
+			{
+				name: "ports", kind: "list of ports", required: true, example: `[9100, "8000-8010"]`, read: list("ports", port),
+				doc: "Ports of the host, as numbers from 1 to 65535 and ranges such as `\"8000-8010\"`.",
 			},
-			doc: "Opens published ports, whatever UFW says.",
-			attrs: []attribute{
-				{
-					name: "ports", kind: "list of ports", required: true, example: `[9100, "8000-8010"]`, read: list("ports", port),
-					doc: "Ports of the host, as numbers from 1 to 65535 and ranges such as `\"8000-8010\"`.",
-				},
-				{
-					name: "protocol", kind: "string", fallback: `"tcp"`, allowed: []string{"tcp", "udp"}, example: `"udp"`,
-					doc: "The transport protocol.",
-				},
-				{
-					name: "from", kind: "list of networks", example: `["192.0.2.0/24", "2001:db8::1"]`, read: list("networks", network),
-					doc: "Networks in CIDR notation and addresses that may come in. Everybody may when it is left out.",
-				},
+			{
+				name: "protocol", kind: "string", fallback: `"tcp"`, allowed: []string{"tcp", "udp"}, example: `"udp"`,
+				doc: "The transport protocol.",
 			},
-		}},
+			{
+				name: "from", kind: "list of networks", example: `["192.0.2.0/24", "2001:db8::1"]`, read: list("networks", network),
+				doc: "Networks in CIDR notation and addresses that may come in. Everybody may when it is left out.",
+			},
+		},
 	}
 }
 

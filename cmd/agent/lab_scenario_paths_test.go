@@ -1,0 +1,325 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestScenariosOfPaths(t *testing.T) {
+	everyScene(t, func(s *scene) {
+		s.sh("docker run -d --name web -p 8080:80 -p 5353:53/udp server:1")
+		s.sh("docker run -d --name lo -p 127.0.0.1:8081:80 server:1")
+		s.sh("docker run -d --name c2 --network six -p 8090:80 server:1")
+		s.sh("docker run -d --name wire --network host --entrypoint /server server:1 -http :8200")
+		s.pathsBeforeMolo()
+		s.pathsToContainers()
+		s.pathsOfTheHost()
+		s.pathsFromContainers()
+		s.pathsBetweenNetworks()
+		s.pathsOfOthers()
+		s.otherNetworks()
+		s.frag()
+		s.isolated()
+	})
+}
+
+// dockerBefore28 says whether Docker leaves loopback ports and containers' own
+// addresses open to neighbours, which version 28 does not.
+func (s *scene) dockerBefore28() bool { return s.host.Release() != "forky" }
+
+// pathsBeforeMolo shows that the attempts below would succeed.
+func (s *scene) pathsBeforeMolo() {
+	s.loopbackRoute()
+	want := silent
+	if s.dockerBefore28() {
+		want = open
+	}
+	s.expect(map[string]outcome{
+		"W tcp 8080": open, "L tcp 127.0.0.1:8081": want,
+		"W tcp " + s.address("web") + ":80": want, "W tcp " + s.address("lo") + ":80": want,
+	})
+	s.ufw()
+}
+
+// loopbackRoute makes L send packets for 127.0.0.1 to the host.
+func (s *scene) loopbackRoute() {
+	s.Helper()
+	script := "ip route del local 127.0.0.0/8 dev lo table local; ip route del local 127.0.0.1 dev lo table local; " +
+		"ip addr del 127.0.0.1/8 dev lo; echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet; " +
+		"ip route add 127.0.0.1/32 via " + s.lan.HostAddr4.String() + " src " + s.lan.Addr4.String()
+	r, err := s.lan.Run(s.Context(), "sh", "-c", script)
+	if err != nil || r.Code != 0 {
+		s.Fatalf("routing 127.0.0.1 to the host: %v\n%s", err, r.Stderr)
+	}
+}
+
+func (s *scene) pathsToContainers() {
+	s.scenario(17, "a container's own address is shut, published or not", func(s *scene) {
+		s.ufw("allow 8080/tcp", "allow 80/tcp")
+		web := s.address("web")
+		s.expect(map[string]outcome{
+			"W tcp " + web + ":80": silent, "W tcp " + web + ":9": silent, "L tcp " + web + ":80": silent,
+			"W udp " + web + ":53": silent, "W tcp 8080": open,
+		})
+	})
+	s.scenario(19, "it stays so when UFW is disabled", func(s *scene) {
+		s.onlyUFW("allow 8080/tcp")
+		web := s.address("web")
+		s.sh("ufw disable")
+		s.expect(map[string]outcome{"W tcp " + web + ":9": silent, "W tcp " + web + ":80": silent})
+		s.molo(0, "apply")
+		s.expect(map[string]outcome{"W tcp " + web + ":9": silent, "W tcp " + web + ":80": silent, "W tcp 8080": silent})
+		s.sh("ufw --force enable")
+		s.molo(0, "apply")
+		s.expect(map[string]outcome{"W tcp 8080": open})
+	})
+	s.scenario(20, "a port published on loopback can't be reached by a neighbour on the link", func(s *scene) {
+		s.ufw("allow 8081/tcp", "allow in on "+s.lan.HostInterface)
+		s.expect(map[string]outcome{"L tcp 127.0.0.1:8081": silent, "L tcp 8080": open})
+	})
+	s.scenario(21, "nor can its container", func(s *scene) {
+		s.ufw("allow 8081/tcp", "allow 80/tcp")
+		lo := s.address("lo")
+		s.expect(map[string]outcome{"W tcp " + lo + ":80": silent, "L tcp " + lo + ":80": silent})
+	})
+	s.scenario(34, "a container on an internal network is shut", func(s *scene) {
+		s.sh("docker network create --internal inner && docker run -d --name inside --network inner server:1")
+		s.ufw("allow 80/tcp")
+		s.expect(map[string]outcome{"W tcp " + s.address("inside") + ":80": silent})
+	})
+}
+
+func (s *scene) pathsOfTheHost() {
+	s.scenario(22, "the host itself reaches its containers", func(s *scene) {
+		s.ufw()
+		for _, to := range []string{
+			"127.0.0.1:8080", "127.0.0.1:8081", s.stranger.HostAddr4.String() + ":8080", "[::1]:8080",
+			s.address("web") + ":80", s.address("c2") + ":80", "127.0.0.1:8090",
+		} {
+			s.sh("curl -fsS -m 5 -o /dev/null http://" + to + "/")
+		}
+	})
+	s.scenario(30, "containers reach a service of the host where allow_from_containers says so", func(s *scene) {
+		s.ufw()
+		s.sh("systemd-run --unit database /usr/local/bin/server -http :5432")
+		s.contain(false, "docker run --rm", s.stranger.HostAddr4.String()+":5432")
+		s.policy("firewall {\n  allow_from_containers = [\"5432/tcp\"]\n}\n")
+		s.molo(0, "apply")
+		s.contain(true, "docker run --rm", s.stranger.HostAddr4.String()+":5432")
+		s.contain(true, "docker run --rm --network six", s.stranger.HostAddr4.String()+":5432")
+		s.contain(false, "docker run --rm", s.stranger.HostAddr4.String()+":22000")
+		s.expect(map[string]outcome{"W tcp 5432": silent})
+		s.policy(firewallOnly)
+		s.molo(0, "apply")
+		s.contain(false, "docker run --rm", s.stranger.HostAddr4.String()+":5432")
+	})
+	s.scenario(31, "a container on the host's network is a service of the host", func(s *scene) {
+		s.ufw()
+		s.expect(map[string]outcome{"W tcp 8200": silent, "W tcp6 8200": silent})
+		s.ufw("allow 8200/tcp")
+		s.expect(map[string]outcome{"W tcp 8200": open, "W tcp6 8200": open})
+	})
+}
+
+func (s *scene) pathsFromContainers() {
+	s.scenario(23, "containers reach the internet, behind the host's address", func(s *scene) {
+		s.ufw()
+		s.egress("docker run --rm")
+		s.egress("docker run --rm --network six")
+	})
+	s.scenario(24, "a DNS query from a low source port is answered", func(s *scene) {
+		s.ufw()
+		server, err := s.stranger.ListenPacket(s.Context(), "udp", ":53")
+		if err != nil {
+			s.Fatal(err)
+		}
+		defer server.Close()
+		go mirror(server)
+		s.sh("docker run --rm --sysctl net.ipv4.ip_local_port_range='1024 1027' --entrypoint /server server:1 -send " + s.stranger.Addr4.String() + ":53")
+	})
+	s.scenario(25, "containers on the default bridge talk to each other where Docker lets them", func(s *scene) {
+		s.ufw()
+		s.contain(true, "docker run --rm", s.address("web")+":80")
+		s.contain(true, "docker run --rm", s.address("web")+":9")
+	})
+	s.scenario(26, "containers of one network talk to each other, but not with enable_icc=false", func(s *scene) {
+		s.ufw()
+		s.sh("docker network create talking && docker run -d --name talker --network talking server:1")
+		s.contain(true, "docker run --rm --network talking", s.address("talker")+":80")
+		s.sh("docker network create -o com.docker.network.bridge.enable_icc=false mute && docker run -d --name muted --network mute server:1")
+		s.contain(false, "docker run --rm --network mute", s.address("muted")+":80")
+	})
+}
+
+func (s *scene) pathsBetweenNetworks() {
+	host := s.stranger.HostAddr4.String()
+	s.scenario(27, "a container does not reach the address of one on another network", func(s *scene) {
+		s.ufw("allow 80/tcp")
+		s.contain(false, "docker run --rm", s.address("c2")+":80")
+	})
+	s.scenario(28, "a container reaches what another network publishes where UFW says so", func(s *scene) {
+		s.ufw()
+		s.contain(false, "docker run --rm --network six", host+":8080")
+		s.ufw("allow 8080/tcp")
+		s.contain(true, "docker run --rm --network six", host+":8080")
+	})
+	s.scenario(29, "a container reaches what its own network publishes where UFW says so", func(s *scene) {
+		s.ufw()
+		s.contain(false, "docker run --rm", host+":8080")
+		s.ufw("allow 8080/tcp")
+		s.contain(true, "docker run --rm", host+":8080")
+	})
+}
+
+// egress has a container connect to W, which must see the host's address.
+func (s *scene) egress(run string) {
+	s.Helper()
+	outside, err := s.stranger.Listen(s.Context(), "tcp", ":7000")
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer outside.Close()
+	s.contain(true, run, s.stranger.Addr4.String()+":7000")
+	conn, err := outside.Accept()
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close()
+	if from := netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr(); from != s.stranger.HostAddr4 {
+		s.Errorf("the connection comes from %s, want the host, %s", from, s.stranger.HostAddr4)
+	}
+}
+
+// contain checks whether a new container can connect.
+func (s *scene) contain(want bool, run, to string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	defer cancel()
+	r, err := s.host.Run(ctx, "sh", "-c", run+" --entrypoint /server server:1 -dial "+to+" -timeout 2s")
+	if err != nil {
+		s.Fatal(err)
+	}
+	if connected := strings.Contains(r.Stdout, "connected to"); connected != want {
+		s.Errorf("%s connects to %s: %t, want %t\n%s%s", run, to, connected, want, r.Stdout, r.Stderr)
+	}
+}
+
+// get asks over HTTP and returns the body.
+func (s *scene) get(name, path string) string {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), 5*time.Second)
+	defer cancel()
+	conn, err := s.parse(name).dial(ctx)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	fmt.Fprintf(conn, "GET %s HTTP/1.0\r\n\r\n", path)
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		s.Fatal(err)
+	}
+	_, body, _ := strings.Cut(string(answer), "\r\n\r\n")
+	return body
+}
+
+// mirror sends every packet back.
+func mirror(c net.PacketConn) {
+	buf := make([]byte, 1500)
+	for {
+		n, from, err := c.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		c.WriteTo(buf[:n], from)
+	}
+}
+
+// frag checks that ICMP errors find their way to a container: without "fragmentation
+// needed", connections over a narrow path hang.
+func (s *scene) frag() {
+	s.scenario(56, "an ICMP error about a connection reaches the container", func(s *scene) {
+		s.ufw("allow 5353/udp")
+		mtu := "nsenter -t $(docker inspect -f '{{.State.Pid}}' web) -n ip route get " + s.stranger.Addr4.String()
+		if before := s.sh(mtu); strings.Contains(before, "mtu") {
+			s.Fatalf("the path is known already: %s", before)
+		}
+		conn, err := s.stranger.DialContext(s.Context(), "udp", s.stranger.HostAddr4.String()+":5353")
+		if err != nil {
+			s.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(3 * time.Second))
+		fmt.Fprint(conn, "hello")
+		if _, err := conn.Read(make([]byte, 10)); err != nil {
+			s.Fatal(err)
+		}
+		local, remote := netip.MustParseAddrPort(conn.LocalAddr().String()), netip.MustParseAddrPort(conn.RemoteAddr().String())
+		if err := s.stranger.Do(func() error { return tooBig(remote, local, 1000) }); err != nil {
+			s.Fatal(err)
+		}
+		s.sh("timeout 3 sh -c \"until " + strings.ReplaceAll(mtu, "$", "\\$") + " | grep -q 'mtu 1000'; do sleep 0.1; done\"")
+	})
+}
+
+// tooBig tells from that a packet it sent to somebody on UDP needs fragmentation
+// (RFC 792, type 3, code 4, with the MTU of RFC 1191).
+func tooBig(from, to netip.AddrPort, mtu uint16) error {
+	inner := make([]byte, 28)
+	inner[0], inner[8], inner[9] = 0x45, 64, 17 // version and length, TTL, protocol
+	binary.BigEndian.PutUint16(inner[2:], 1400)
+	binary.BigEndian.PutUint16(inner[6:], 0x4000) // don't fragment
+	copy(inner[12:], from.Addr().AsSlice())
+	copy(inner[16:], to.Addr().AsSlice())
+	binary.BigEndian.PutUint16(inner[10:], checksum(inner[:20]))
+	binary.BigEndian.PutUint16(inner[20:], from.Port())
+	binary.BigEndian.PutUint16(inner[22:], to.Port())
+	binary.BigEndian.PutUint16(inner[24:], 1380)
+	message := append([]byte{3, 4, 0, 0, 0, 0, 0, 0}, inner...)
+	binary.BigEndian.PutUint16(message[6:], mtu)
+	binary.BigEndian.PutUint16(message[2:], checksum(message))
+	conn, err := net.ListenPacket("ip4:icmp", "0.0.0.0")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = conn.WriteTo(message, &net.IPAddr{IP: from.Addr().AsSlice()})
+	return err
+}
+
+// checksum is that of RFC 1071, for an even number of bytes.
+func checksum(data []byte) uint16 {
+	var sum uint32
+	for i := 0; i < len(data); i += 2 {
+		sum += uint32(binary.BigEndian.Uint16(data[i:]))
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return ^uint16(sum)
+}
+
+// isolated comes last: dockerd takes icc=false over only where no container runs.
+func (s *scene) isolated() {
+	s.scenario(25, "containers on the default bridge don't talk to each other with icc=false", func(s *scene) {
+		if _, err := os.Stat(s.host.Path("/proc/sys/net/bridge")); err != nil {
+			s.Logf("bridges: %v", err)
+		}
+		s.sh("docker rm -f $(docker ps -aq)")
+		s.write("/etc/docker/daemon.json", strings.Replace(daemonPlain, "{", `{"icc": false, `, 1))
+		s.sh("systemctl reset-failed docker; systemctl restart docker")
+		s.sh("docker run -d --name web -p 8080:80 server:1")
+		s.ufw("allow 8080/tcp")
+		s.contain(false, "docker run --rm", s.address("web")+":80")
+		s.expect(map[string]outcome{"W tcp 8080": open})
+	})
+}
