@@ -14,7 +14,7 @@ type shape struct {
 // usualShape is what Rules renders. nftables counts jumps and gotos alike and takes 16
 // on one path (NFT_JUMP_STACK_SIZE): four lead to the list In, one may call the
 // buckets of denies, four lead through them, and one to a rule that logs.
-func usualShape() shape { return shape{from: 256, leaf: 32, ways: 16, grows: 3, depth: 4} }
+func usualShape() shape { return shape{from: 256, leaf: 48, ways: 16, grows: 3, depth: 4} }
 
 // bucket is a chain of a tree: the list In, or the part of it that can match the
 // packets that come here. Each packet ends up with a part that holds all rules that
@@ -107,7 +107,7 @@ func (s shape) branch(within Match, rules []*Rule, budget, depth int) bucket {
 // best finds the split that leaves the shortest lists.
 func (s shape) best(within Match, rules []*Rule, budget int) (split, bool) {
 	var best split
-	for ways := s.ways; ways > 1 && len(best.parts) == 0; ways /= 4 {
+	for ways := min(s.ways, 1+len(rules)/s.leaf); ways > 1 && len(best.parts) == 0; ways /= 4 {
 		for _, c := range []cut{cutPorts(true, within, rules, ways), cutPorts(false, within, rules, ways), cutSources(within, rules, ways)} {
 			one := c.split(within, rules)
 			helps := len(one.parts) > 0 && one.longest() <= len(rules)*3/4 && one.total() <= budget

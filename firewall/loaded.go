@@ -81,7 +81,11 @@ func faults(have []resource.Rules, family resource.Family, inForce bool) []Findi
 func readBack(rules resource.Rules, l layout) (Family, error) {
 	f := Family{Family: rules.Family}
 	into := map[string]*[]Rule{l.chain: &f.From, l.chain + "-TO": &f.To, l.chain + "-IN": &f.In, hostChainName: &f.Host}
-	for _, c := range rules.Chains {
+	chains, err := inOneList(rules.Chains, l)
+	if err != nil {
+		return Family{}, err
+	}
+	for _, c := range chains {
 		list, known := into[c.Name]
 		if !known {
 			continue // what a Limit does

@@ -90,10 +90,9 @@ func echo(c net.PacketConn) {
 	for {
 		n, from, err := c.ReadFrom(buf)
 		if err != nil {
-			println("DBG read", err.Error())
 			return
 		}
-		if _, err := c.WriteTo(buf[:n], from); err != nil { println("DBG write", err.Error(), from.String()) }
+		c.WriteTo(buf[:n], from)
 	}
 }
 
@@ -109,9 +108,16 @@ func (s *space) try(protocol firewall.Protocol, source, target netip.AddrPort, w
 		case source.IsValid():
 			d.LocalAddr = net.TCPAddrFromAddrPort(source)
 		}
-		var err error
-		conn, err = d.Dial(protocol.String(), target.String())
-		return err
+		for {
+			var err error
+			conn, err = d.Dial(protocol.String(), target.String())
+			// A program that another test starts at this moment may hold a copy of the
+			// socket that the last attempt has closed.
+			if !errors.Is(err, syscall.EADDRINUSE) {
+				return err
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
 	})
 	if err != nil {
 		return classify(err)

@@ -73,7 +73,14 @@ func applyStep(ctx context.Context, h Host, s Store, step Step) error {
 	if err := s.Save(ctx, memory); err != nil {
 		return fmt.Errorf("noting what is about to be done: %w", err)
 	}
-	if err := carryOut(ctx, h, step); err != nil {
+	err = carryOut(ctx, h, step)
+	if owed := new(owedError); errors.As(err, &owed) {
+		return errors.Join(err, s.Save(ctx, memory.proven(step.Part.Name).owe(step.Part.Name, owed.activation)))
+	}
+	if err != nil && step.Part.Stays {
+		return errors.Join(err, s.Save(context.WithoutCancel(ctx), memory.forget(step.Part.Name)))
+	}
+	if err != nil {
 		// A caller that gives up must not leave the part half done.
 		ctx = context.WithoutCancel(ctx)
 		back := putBack(ctx, h, step, memory.Pending[step.Part.Name].Changes)
@@ -90,12 +97,26 @@ func carryOut(ctx context.Context, h Host, step Step) error {
 		return err
 	}
 	for _, a := range step.Activate {
-		if err := h.Run(ctx, a); err != nil {
+		err := h.Run(ctx, a)
+		if err != nil && a.Verb == Cut {
+			return &owedError{a, err}
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// owedError is the failure of an activation without which the changes hold all the
+// same: old rules must not come back because connections could not be cut.
+type owedError struct {
+	activation Activation
+	err        error
+}
+
+func (e *owedError) Error() string { return e.err.Error() }
+func (e *owedError) Unwrap() error { return e.err }
 
 // putBack restores what was there before the changes and brings the units back.
 // It goes on after an error: a unit that runs matters more than a clean story.
@@ -105,8 +126,8 @@ func putBack(ctx context.Context, h Host, step Step, changes []Change) error {
 	back = slices.DeleteFunc(back, func(c Change) bool { return isFirst(step, c.ID) })
 	problems := []error{h.Write(ctx, back)}
 	for _, a := range step.Activate {
-		if len(a.First) > 0 {
-			continue // still in force
+		if len(a.First) > 0 || a.Verb == Cut {
+			continue // still in force; not to be undone
 		}
 		a.Until = nil // it proved the new state
 		problems = append(problems, h.Run(ctx, a))

@@ -209,3 +209,44 @@ func TestCausesTellDriftFromAChangedPolicy(t *testing.T) {
 		t.Errorf("causes (-want +got):\n%s", diff)
 	}
 }
+
+func TestRulesStayWhenConnectionsCanNotBeCut(t *testing.T) {
+	ctx := context.Background()
+	p := &policy.Policy{Firewall: &policy.Firewall{PublishedPorts: provision.At(2, "closed"), CutEstablished: provision.At(3, true)}}
+	h := &hosttest.Host{Fail: map[string]error{"cut connections": errors.New("no such table")}}
+	report, err := provision.Apply(ctx, h, h, p)
+	if err != nil || report.Failed() == nil || report.Failed().Error() != "firewall: no such table" {
+		t.Errorf("got %v and %v, want the failure of the firewall", err, report.Failed())
+	}
+	want := "rules:ip/filter 3 chains, DOCKER-USER\nrules:ip/mangle 3 chains, FORWARD\n"
+	if diff := cmp.Diff(want, h.String()); diff != "" {
+		t.Errorf("the rules (-want +got):\n%s", diff)
+	}
+	h.Log()
+	if report, err = provision.Apply(ctx, h, h, p); err != nil || report.Failed() != nil {
+		t.Errorf("the next run: %v and %v", err, report.Failed())
+	}
+	if log := h.Log(); strings.Count(log, "cut connections") != 1 || strings.Contains(log, "write") {
+		t.Errorf("the next run does not make up for it, and for nothing else:\n%s", log)
+	}
+	if report, err = provision.Apply(ctx, h, h, p); err != nil || h.Log() != "" {
+		t.Errorf("the third run has something to do: %v, %v", err, report.Failed())
+	}
+}
+
+func TestOneFamilyStaysShutWhenTheOtherCanNotBe(t *testing.T) {
+	ctx := context.Background()
+	p := &policy.Policy{Firewall: &policy.Firewall{PublishedPorts: provision.At(2, "closed")}}
+	h := &hosttest.Host{Is: facts.Facts{IPv6: true}, Fail: map[string]error{"write rules:ip6/mangle": errors.New("no memory")}}
+	report, err := provision.Apply(ctx, h, h, p)
+	if err != nil || report.Failed() == nil || report.Failed().Error() != "firewall: no memory" {
+		t.Errorf("got %v and %v, want the failure of the firewall", err, report.Failed())
+	}
+	want := "rules:ip/filter 3 chains, DOCKER-USER\nrules:ip/mangle 3 chains, FORWARD\n"
+	if diff := cmp.Diff(want, h.String()); diff != "" {
+		t.Errorf("the rules (-want +got):\n%s", diff)
+	}
+	if report, err = provision.Apply(ctx, h, h, p); err != nil || report.Failed() != nil || strings.Count(h.String(), "rules:ip6") != 2 {
+		t.Errorf("the next run: %v and %v\n%s", err, report.Failed(), h)
+	}
+}

@@ -40,24 +40,10 @@ func Exposed(ctx context.Context, h Surfaced) (*Exposure, error) {
 	if err != nil {
 		return nil, err
 	}
-	have, err := h.Read(ctx, marked(PartFirewall))
+	program, findings, err := loaded(ctx, h, f)
 	if err != nil {
-		return nil, fmt.Errorf("reading the host: %w", err)
-	}
-	if err := whole(have.Unread); err != nil {
 		return nil, err
 	}
-	var rules []resource.Rules
-	for _, id := range marked(PartFirewall) {
-		if r, ok := have.State[id].(resource.Rules); ok {
-			rules = append(rules, r)
-		}
-	}
-	families := []resource.Family{resource.IPv4}
-	if f.IPv6 {
-		families = append(families, resource.IPv6)
-	}
-	program, findings := firewall.Loaded(rules, families)
 	return look(ctx, h, program, f, findings)
 }
 
@@ -71,11 +57,45 @@ func PlannedExposure(ctx context.Context, h Surfaced, p *policy.Policy) (*Exposu
 	if err != nil {
 		return nil, err
 	}
-	e, err := look(ctx, h, program, f, program.Findings)
-	if err == nil {
-		e.Planned = true
+	findings := program.Findings
+	if program.Keep {
+		kept, _, err := loaded(ctx, h, f)
+		if err != nil {
+			return nil, err
+		}
+		if len(kept.Families) > 0 {
+			program = kept
+		}
 	}
-	return e, err
+	e, err := look(ctx, h, program, f, findings)
+	if err != nil {
+		return nil, err
+	}
+	e.Planned = true
+	return e, nil
+}
+
+// loaded reads the program that is in force.
+func loaded(ctx context.Context, h Surfaced, f facts.Facts) (*firewall.Program, []firewall.Finding, error) {
+	have, err := h.Read(ctx, marked(PartFirewall))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the host: %w", err)
+	}
+	if err := whole(have.Unread); err != nil {
+		return nil, nil, err
+	}
+	var rules []resource.Rules
+	for _, id := range marked(PartFirewall) {
+		if r, ok := have.State[id].(resource.Rules); ok {
+			rules = append(rules, r)
+		}
+	}
+	families := []resource.Family{resource.IPv4}
+	if f.IPv6 {
+		families = append(families, resource.IPv6)
+	}
+	program, findings := firewall.Loaded(rules, families)
+	return program, findings, nil
 }
 
 // look adds findings of its own to the view's, each of them once.

@@ -14,7 +14,7 @@ const Connections = "connections"
 // firewallPart compiles the block firewall. Rules come into force when they are
 // loaded; connections that exist by then pass until they are cut.
 func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
-	part := Part{Name: PartFirewall}
+	part := Part{Name: PartFirewall, Stays: true}
 	if p == nil {
 		return part, nil
 	}

@@ -94,6 +94,13 @@ func (m Memory) proven(part string) Memory {
 	return m.forget(part)
 }
 
+// owe returns the memory with an activation noted that the next run has to make up for.
+func (m Memory) owe(part string, a Activation) Memory {
+	m.Pending = clone(m.Pending)
+	m.Pending[part] = Pending{Activate: []Activation{a}}
+	return m
+}
+
 // forget returns the memory with nothing pending for the part.
 func (m Memory) forget(part string) Memory {
 	m.Pending = clone(m.Pending)

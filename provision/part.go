@@ -37,6 +37,9 @@ type Part struct {
 	Pending  []Activation // needed although nothing differs: the service runs with something else
 	Fallback []Probe      // what must hold again after a failed change was put back
 	Blocked  string       // why nothing can be done, if so
+	// Stays says that what was written is not put back after a failure: each piece of
+	// it holds by itself, and what was there before is less safe.
+	Stays bool
 	// Violations are what the policy does not put up with and molo can't change: they
 	// make the run fail, after all has been done.
 	Violations []string

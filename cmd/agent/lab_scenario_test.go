@@ -105,11 +105,12 @@ func (s *scene) ufw(commands ...string) {
 func (s *scene) onlyUFW(commands ...string) {
 	s.Helper()
 	var script strings.Builder
-	script.WriteString("set -e; cp /root/ufw/*.rules /etc/ufw/; cp /root/ufw/ufw /etc/default/ufw\n")
+	// Off and on takes half the time of "ufw reload", and so does a rule in between.
+	script.WriteString("set -e; ufw disable; cp /root/ufw/*.rules /etc/ufw/; cp /root/ufw/ufw /etc/default/ufw\n")
 	for _, c := range commands {
 		fmt.Fprintf(&script, "ufw %s\n", c)
 	}
-	s.sh(script.String() + "ufw reload")
+	s.sh(script.String() + "ufw --force enable")
 }
 
 // outcome is what a client sees.

@@ -16,7 +16,13 @@ import (
 // comes too late (nf_conntrack_proto_tcp.c).
 type confirmations struct {
 	socket *nl.NetlinkSocket
-	from   map[netip.AddrPort]bool // those who began a connection
+	began  map[beginning]bool
+}
+
+// beginning is who began a connection: the number of the protocol, and the sender.
+type beginning struct {
+	protocol uint8
+	from     netip.AddrPort
 }
 
 // newConnections is the multicast group NFNLGRP_CONNTRACK_NEW, which tells of
@@ -28,7 +34,7 @@ func hearConfirmations() (*confirmations, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening for new connections: %w", err)
 	}
-	return &confirmations{socket: socket, from: map[netip.AddrPort]bool{}}, nil
+	return &confirmations{socket: socket, began: map[beginning]bool{}}, nil
 }
 
 func (c *confirmations) close() { c.socket.Close() }
@@ -52,17 +58,17 @@ func (c *confirmations) catchUp() error {
 			return fmt.Errorf("listening for new connections: %w", err)
 		}
 		for _, m := range messages {
-			if from, ok := sender(m.Data); ok {
-				c.from[from] = true
+			if b, ok := readBeginning(m.Data); ok {
+				c.began[b] = true
 			}
 		}
 	}
 }
 
-// sender reads who began the connection that an event is about.
-func sender(event []byte) (netip.AddrPort, bool) {
+// readBeginning reads who began the connection that an event is about.
+func readBeginning(event []byte) (beginning, bool) {
 	if len(event) < nl.SizeofNfgenmsg {
-		return netip.AddrPort{}, false
+		return beginning{}, false
 	}
 	tuple := attribute(event[nl.SizeofNfgenmsg:], nl.CTA_TUPLE_ORIG)
 	addresses, ports := attribute(tuple, nl.CTA_TUPLE_IP), attribute(tuple, nl.CTA_TUPLE_PROTO)
@@ -71,11 +77,11 @@ func sender(event []byte) (netip.AddrPort, bool) {
 		source = attribute(addresses, nl.CTA_IP_V6_SRC)
 	}
 	address, ok := netip.AddrFromSlice(source)
-	port := attribute(ports, nl.CTA_PROTO_SRC_PORT)
-	if !ok || len(port) != 2 {
-		return netip.AddrPort{}, false
+	protocol, port := attribute(ports, nl.CTA_PROTO_NUM), attribute(ports, nl.CTA_PROTO_SRC_PORT)
+	if !ok || len(protocol) != 1 || len(port) != 2 {
+		return beginning{}, false
 	}
-	return netip.AddrPortFrom(address, binary.BigEndian.Uint16(port)), true
+	return beginning{protocol[0], netip.AddrPortFrom(address, binary.BigEndian.Uint16(port))}, true
 }
 
 // attribute returns the value of one attribute in a list of them; nil if it is not

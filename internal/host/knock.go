@@ -195,7 +195,7 @@ func (v *visit) look(heard *confirmations) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("looking for a connection in the kernel's table: %w", err)
-	case passed || heard.from[v.from] || v.connected():
+	case passed || heard.began[beginning{protocolNumber(v.knock.Protocol), v.from}] || v.connected():
 		v.fate = facts.Passed
 	case code != 0:
 		v.fate = facts.Refused

@@ -69,6 +69,9 @@ func endpointsOf(list client.ContainerListResult) []facts.Endpoint {
 // RouteTo returns the link that leads to an address, and the host's own address
 // that is used there. Both are empty where nothing leads there.
 func (h *Host) RouteTo(a netip.Addr) (link string, own netip.Addr, err error) {
+	if h.offline() {
+		return "", netip.Addr{}, errors.New("these are the files of an image: no packet gets there")
+	}
 	routes, err := netlink.RouteGet(a.AsSlice())
 	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) {
 		return "", netip.Addr{}, nil

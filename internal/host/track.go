@@ -38,16 +38,12 @@ func conntrack(message int, protocol string, from, to netip.AddrPort) ([][]byte,
 	if to.Addr().Is6() {
 		family, source, destination = unix.AF_INET6, nl.CTA_IP_V6_SRC, nl.CTA_IP_V6_DST
 	}
-	number := uint8(unix.IPPROTO_TCP)
-	if protocol == "udp" {
-		number = unix.IPPROTO_UDP
-	}
 	tuple := nl.NewRtAttr(unix.NLA_F_NESTED|nl.CTA_TUPLE_ORIG, nil)
 	addresses := tuple.AddRtAttr(unix.NLA_F_NESTED|nl.CTA_TUPLE_IP, nil)
 	addresses.AddRtAttr(source, from.Addr().AsSlice())
 	addresses.AddRtAttr(destination, to.Addr().AsSlice())
 	ports := tuple.AddRtAttr(unix.NLA_F_NESTED|nl.CTA_TUPLE_PROTO, nil)
-	ports.AddRtAttr(nl.CTA_PROTO_NUM, []byte{number})
+	ports.AddRtAttr(nl.CTA_PROTO_NUM, []byte{protocolNumber(protocol)})
 	ports.AddRtAttr(nl.CTA_PROTO_SRC_PORT, binary.BigEndian.AppendUint16(nil, from.Port()))
 	ports.AddRtAttr(nl.CTA_PROTO_DST_PORT, binary.BigEndian.AppendUint16(nil, to.Port()))
 
@@ -55,6 +51,13 @@ func conntrack(message int, protocol string, from, to netip.AddrPort) ([][]byte,
 	request.AddData(&nl.Nfgenmsg{NfgenFamily: family, Version: nl.NFNETLINK_V0})
 	request.AddData(tuple)
 	return request.Execute(unix.NETLINK_NETFILTER, 0)
+}
+
+func protocolNumber(name string) uint8 {
+	if name == "udp" {
+		return unix.IPPROTO_UDP
+	}
+	return unix.IPPROTO_TCP
 }
 
 // forget takes addresses off the lists on which limit rules count senders, UFW's

@@ -14,20 +14,25 @@ import (
 )
 
 // Write makes changes in their order; all keys of one file are one rename, all
-// rules of one family one iptables-restore, at the place of the first of them.
+// rules of one family one iptables-restore, at the place of the first of them. It
+// stops at the first error, but for rules: one family is not left open because the
+// other one could not be closed.
 func (h *Host) Write(ctx context.Context, changes []provision.Change) error {
 	done := map[string]bool{}
+	var problems []error
 	for _, c := range changes {
 		group := groupOf(c.ID)
 		if done[group] {
 			continue
 		}
 		done[group] = true
-		if err := h.write(ctx, c, inGroup(changes, group)); err != nil {
-			return err
+		err := h.write(ctx, c, inGroup(changes, group))
+		problems = append(problems, err)
+		if err != nil && c.ID.Kind() != "rules" {
+			break
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // groupOf names what has to be written at once.
