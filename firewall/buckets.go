@@ -14,7 +14,7 @@ type shape struct {
 // usualShape is what Rules renders. nftables counts jumps and gotos alike and takes 16
 // on one path (NFT_JUMP_STACK_SIZE): four lead to the list In, one may call the
 // buckets of denies, four lead through them, and one to a rule that logs.
-func usualShape() shape { return shape{from: 256, leaf: 48, ways: 16, grows: 3, depth: 4} }
+func usualShape() shape { return shape{from: 128, leaf: 48, ways: 16, grows: 3, depth: 4} }
 
 // bucket is a chain of a tree: the list In, or the part of it that can match the
 // packets that come here. Each packet ends up with a part that holds all rules that

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"math/bits"
 	"net/netip"
 	"slices"
 
@@ -127,14 +128,13 @@ func tiles(span policy.PortRange, ports []uint16, ways int) []policy.PortRange {
 	return append(all, policy.PortRange{First: first, Last: span.Last})
 }
 
-// crowd is a prefix and the sources of rules that are in it.
+// crowd is a prefix and the sources of rules that are in it, sorted by address.
 type crowd struct {
 	prefix  netip.Prefix
 	sources []netip.Prefix
 }
 
-// cutSources cuts at the sources of rules: again and again it halves the prefix with
-// the most. A half without any is no part.
+// cutSources cuts at the sources of rules.
 func cutSources(within Match, rules []*Rule, ways int) cut {
 	var all crowd
 	for _, r := range rules {
@@ -145,10 +145,22 @@ func cutSources(within Match, rules []*Rule, ways int) cut {
 	if len(all.sources) == 0 {
 		return cut{}
 	}
+	slices.SortFunc(all.sources, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
 	if all.prefix = within.Source; !all.prefix.IsValid() {
 		all.prefix = netip.PrefixFrom(all.sources[0].Addr(), 0).Masked()
 	}
-	crowds := []crowd{all.half(all.prefix)}
+	var c cut
+	for _, one := range all.divide(ways) {
+		c.matches = append(c.matches, Match{Source: one.prefix})
+	}
+	c.covers = c.matches
+	return c
+}
+
+// divide halves the crowd with the most sources again and again. A half without any
+// is left out.
+func (c crowd) divide(ways int) []crowd {
+	crowds := []crowd{c}
 	for len(crowds) < ways {
 		i := largest(crowds)
 		if len(crowds[i].sources) < 2 {
@@ -156,17 +168,12 @@ func cutSources(within Match, rules []*Rule, ways int) cut {
 		}
 		halves := crowds[i].halves()
 		if len(halves) == 0 {
-			crowds[i].sources = nil // all are the prefix itself: it stays whole
+			crowds[i].sources = nil // none is in a half alone: it stays whole
 			continue
 		}
 		crowds = slices.Replace(crowds, i, i+1, halves...)
 	}
-	var c cut
-	for _, one := range crowds {
-		c.matches = append(c.matches, Match{Source: one.prefix})
-	}
-	c.covers = c.matches
-	return c
+	return crowds
 }
 
 func largest(crowds []crowd) int {
@@ -179,18 +186,32 @@ func largest(crowds []crowd) int {
 	return best
 }
 
-// halves returns the halves of a crowd that are not empty.
+// halves returns the halves, those that are not empty, of the longest prefix that
+// all sources of a crowd are in.
 func (c crowd) halves() []crowd {
-	bits := c.prefix.Bits() + 1
-	if bits > c.prefix.Addr().BitLen() {
+	low, high := c.sources[0].Addr(), c.sources[len(c.sources)-1].Addr()
+	bits := 1 + commonBits(low, high)
+	if bits > low.BitLen() {
 		return nil
 	}
-	low := netip.PrefixFrom(c.prefix.Addr(), bits)
-	bytes := c.prefix.Addr().AsSlice()
-	bytes[(bits-1)/8] |= 0x80 >> ((bits - 1) % 8)
-	addr, _ := netip.AddrFromSlice(bytes)
-	all := []crowd{c.half(low), c.half(netip.PrefixFrom(addr, bits))}
-	return slices.DeleteFunc(all, func(c crowd) bool { return len(c.sources) == 0 })
+	var all []crowd
+	for _, addr := range []netip.Addr{low, high} {
+		if half := c.half(netip.PrefixFrom(addr, bits).Masked()); len(half.sources) > 0 {
+			all = append(all, half)
+		}
+	}
+	return all
+}
+
+// commonBits counts the leading bits that two addresses have in common.
+func commonBits(a, b netip.Addr) int {
+	x, y := a.AsSlice(), b.AsSlice()
+	for i := range x {
+		if x[i] != y[i] {
+			return 8*i + bits.LeadingZeros8(x[i]^y[i])
+		}
+	}
+	return a.BitLen()
 }
 
 func (c crowd) half(prefix netip.Prefix) crowd {

@@ -17,9 +17,7 @@ func readInput(f facts.Facts) (input, []Finding, error) {
 	}
 	lists := input{}
 	for _, family := range []resource.Family{resource.IPv4, resource.IPv6} {
-		if ufw.Active && (family == resource.IPv4 || ufw.IPv6) {
-			lists[family] = incoming(ufw.rules(family))
-		}
+		lists[family] = incoming(ufw.rules(family))
 		for i := range lists[family] {
 			lists[family][i].Match.Published = false
 		}

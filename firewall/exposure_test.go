@@ -10,6 +10,7 @@ import (
 
 	"molo/firewall"
 	"molo/internal/facts"
+	"molo/internal/policy"
 	"molo/internal/resource"
 )
 
@@ -17,7 +18,7 @@ import (
 // containers that listen themselves.
 func exposedHost(ufw facts.UFW) (facts.Facts, facts.Surface) {
 	f := dockerHost(ufw)
-	f.Docker.Networks = append(f.Docker.Networks, facts.Network{Name: "lan", Driver: "macvlan"})
+	f.Docker.Networks = append(f.Docker.Networks, facts.Network{Name: "lan", Driver: "macvlan"}, facts.Network{Name: "zoo", Driver: "bridge", Bridge: "br-ba9876543210"})
 	publish := func(address string, port, container uint16, protocol string) facts.Publish {
 		return facts.Publish{Address: netip.MustParseAddr(address), Port: port, Container: container, Protocol: protocol}
 	}
@@ -46,10 +47,10 @@ func exposedHost(ufw facts.UFW) (facts.Facts, facts.Surface) {
 			socket("tcp", "0.0.0.0", 22, "sshd", ""), socket("tcp", "0.0.0.0", 22, "sshd", ""), socket("tcp", "::", 22, "sshd", ""),
 			socket("tcp", "127.0.0.1", 5432, "postgres", ""), socket("udp", "0.0.0.0", 68, "dhclient", ""),
 			socket("udp", "0.0.0.0", 53, "", "dns-id"), socket("tcp", "203.0.113.1", 7000, "", ""),
-			socket("tcp", "0.0.0.0", 8080, "docker-proxy", ""), socket("tcp", "::", 8080, "", ""), socket("tcp", "127.0.0.1", 8081, "", ""),
+			socket("tcp", "0.0.0.0", 8080, "docker-proxy", ""), socket("tcp", "0.0.0.0", 9999, "docker-proxy", ""), socket("tcp", "::", 8080, "", ""), socket("tcp", "127.0.0.1", 8081, "", ""),
 		},
 		Endpoints: []facts.Endpoint{
-			endpoint("web-id", "shop", "172.18.0.9"), endpoint("web-id", "bridge", web, webV6),
+			endpoint("web-id", "shop", "172.18.0.9"), endpoint("web-id", "bridge", web, webV6), endpoint("web-id", "zoo", "172.19.0.9"),
 			endpoint("old-id", "shop", "172.18.0.2"), endpoint("cam-id", "lan", "10.77.0.9"),
 		},
 	}
@@ -134,6 +135,9 @@ func TestExposures(t *testing.T) {
 			strings.Replace(one, "nobody | default: deny incoming", "everybody | ufw: allow to 203.0.113.2 port 22,8080,8443 proto tcp", 1))},
 		{"a route rule names the container", []string{"route:allow tcp 80 172.17.0.2 any 192.0.2.0/24 in"},
 			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow from 192.0.2.0/24 to 172.17.0.2 port 80 proto tcp\n  nobody else | default: deny incoming\n"), one)},
+		{"a route rule names the container's bridge", []string{"route:allow tcp 80 0.0.0.0/0 any 192.0.2.0/24 out_docker0"},
+			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow out on docker0 from 192.0.2.0/24 to any port 80 proto tcp\n  nobody else | default: deny incoming\n"), one)},
+		{"a route rule names another bridge", []string{"route:allow tcp 80 0.0.0.0/0 any 192.0.2.0/24 out_eth9"}, all(ssh(nobody), web(nobody), one)},
 		{"a route rule names another container", []string{"route:allow tcp 80 172.17.0.3 any 192.0.2.0/24 in"}, all(ssh(nobody), web(nobody), one)},
 	}
 	for _, test := range tests {
@@ -219,8 +223,11 @@ func TestARuleFileThatIsNotUnderstoodIsNoView(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
-	f, s := exposedHost(activeUFW("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in", "allow tcp 8080 203.0.113.1 any 192.0.2.0/24 in", "allow tcp 9090 ::/0 any ::/0 in"))
-	v, err := firewall.Look(compile(t, block("ufw"), f), f, s)
+	f, s := exposedHost(activeUFW("allow tcp 22,80 0.0.0.0/0 any 0.0.0.0/0 in", "allow tcp 8080 203.0.113.1 any 192.0.2.0/24 in", "allow tcp 9090 ::/0 any ::/0 in"))
+	p := block("ufw")
+	p.AllowFromContainers = policy.Value[[]policy.HostPort]{V: []policy.HostPort{{Ports: policy.PortRange{First: 7000, Last: 7000}, Protocol: "tcp"}}, Range: span(9)}
+	program := compile(t, p, f)
+	v, err := firewall.Look(program, f, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,21 +242,143 @@ func TestExplain(t *testing.T) {
 		{"a loopback port from the link", "tcp", "192.0.2.9", "eth0", "127.0.0.1:8081", firewall.Answer{Verdict: firewall.Deny, Why: "published for this host only", What: "container web"}},
 		{"a process's loopback port from the link", "tcp", "192.0.2.9", "eth0", "127.0.0.1:5432", firewall.Answer{Verdict: firewall.Deny, Why: "bound to 127.0.0.1", What: "postgres"}},
 		{"the host itself", "tcp", "127.0.0.1", "lo", "127.0.0.1:8081", firewall.Answer{Verdict: firewall.Allow, Why: "from this host itself"}},
-		{"sshd", "tcp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Allow, Why: "ufw: allow 22/tcp", What: "sshd"}},
+		{"sshd", "tcp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Allow, Why: "ufw: allow 22,80/tcp", What: "sshd"}},
 		{"nobody there", "udp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", Note: "nothing listens there"}},
 		{"the container's own address", "tcp", "198.51.100.9", "eth0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", What: "container web"}},
 		{"a container asks another", "tcp", "172.17.0.5", "docker0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Docker, Why: "sent by a container", What: "container web"}},
+		{"a container asks the host", "tcp", "172.17.0.5", "docker0", "203.0.113.1:7000", firewall.Answer{
+			Verdict: firewall.Allow, Why: "policies.hcl:9 allow_from_containers: 7000/tcp", What: "unknown process"}},
+		{"somebody else asks the host for that", "tcp", "192.0.2.9", "eth0", "203.0.113.1:7000", firewall.Answer{
+			Verdict: firewall.Deny, Why: "default: deny incoming", What: "unknown process"}},
 		{"IPv6 through docker-proxy", "tcp", "2001:db8:1::9", "eth0", "[2001:db8:1::1]:9090", firewall.Answer{
 			Verdict: firewall.Allow, Why: "ufw: allow 9090/tcp", What: "container old", Note: "taken in by docker-proxy: ufw's rules for the host itself decide"}},
 	}
+	back, _ := firewall.Loaded(program.Rules(), []resource.Family{resource.IPv4, resource.IPv6})
+	readBack, err := firewall.Look(back, f, s)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := v.Explain(firewall.Question{Protocol: test.protocol, From: netip.MustParseAddr(test.from), In: test.in, To: netip.MustParseAddrPort(test.to)})
+			q := firewall.Question{Protocol: test.protocol, From: netip.MustParseAddr(test.from), In: test.in, To: netip.MustParseAddrPort(test.to)}
+			if diff := cmp.Diff(test.want, readBack.Explain(q)); diff != "" {
+				t.Errorf("answer by the loaded rules (-want +got):\n%s", diff)
+			}
+			got := v.Explain(q)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
 		})
 	}
+}
+
+func TestDockerProxyTakesInWhatDockerDoesNotTranslate(t *testing.T) {
+	const v6, both = "docker-proxy: [::]:8080 [::]:9090", "docker-proxy: 0.0.0.0:5353 0.0.0.0:8080 [::]:8080 127.0.0.1:8081 203.0.113.2:8443 [::]:9090"
+	const none = "docker-proxy: [::]:9090" // a container without IPv6
+	tests := []struct {
+		name   string
+		major  int
+		flags  []string
+		config string
+		want   string
+	}{
+		{"Docker 28", 28, nil, "", none},
+		{"Docker 26", 26, nil, "", v6},
+		{"Docker 26, told to translate IPv6", 26, nil, `{"ip6tables": true, "experimental": true}`, none},
+		{"the same on the command line", 26, []string{"--experimental", "--ip6tables"}, "", none},
+		{"Docker 28, told not to", 28, nil, `{"ip6tables": false}`, v6},
+		{"the same on the command line", 28, []string{"--ip6tables=false"}, "", v6},
+		{"Docker may not use iptables at all", 28, []string{"--iptables=false", "--ip6tables=false"}, "", both},
+		{"daemon.json is not JSON", 28, nil, `{"ip6tables": fal`, none},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := exposedHost(activeUFW())
+			f.Docker.Major, f.Docker.Flags, f.Docker.Config = test.major, test.flags, test.config
+			v, err := firewall.Look(compile(t, block("ufw"), f), f, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := "docker-proxy:"
+			for _, e := range v.Exposures {
+				if strings.Contains(e.Note, "docker-proxy") {
+					got += " " + netip.AddrPortFrom(e.Address, e.Port).String()
+				}
+			}
+			if got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestKnocksProveWhatTheViewSays(t *testing.T) {
+	f, s := exposedHost(activeUFW())
+	f.Docker.Containers[0].Published = append(f.Docker.Containers[0].Published,
+		facts.Publish{Address: netip.IPv6Loopback(), Port: 8081, Container: 80, Protocol: "tcp"},
+		facts.Publish{Address: netip.IPv4Unspecified(), Port: 3868, Container: 3868, Protocol: "sctp"})
+	who := facts.Stranger{
+		Link: "molo-probe", Address4: netip.MustParseAddr("198.51.100.2"), Host4: netip.MustParseAddr("198.51.100.1"),
+		Address6: netip.MustParseAddr("2001:db8:ffff::2"), Host6: netip.MustParseAddr("2001:db8:ffff::1"),
+	}
+	only4 := who
+	only4.Address6, only4.Host6 = netip.Addr{}, netip.Addr{}
+	tests := []struct {
+		name    string
+		program *firewall.Program
+		who     facts.Stranger
+		want    []string
+	}{
+		{"rules of molo's", compile(t, block("ufw"), f), who, []string{
+			"198.51.100.1:5353/udp", "198.51.100.1:8080/tcp", "[2001:db8:ffff::1]:8080/tcp", "127.0.0.1:8081/tcp", "203.0.113.2:8443/tcp", "[2001:db8:ffff::1]:9090/tcp"}},
+		{"none", &firewall.Program{}, who, []string{
+			"198.51.100.1:5353/udp", "198.51.100.1:8080/tcp", "[2001:db8:ffff::1]:8080/tcp", "203.0.113.2:8443/tcp", "[2001:db8:ffff::1]:9090/tcp"}},
+		{"a stranger without IPv6", &firewall.Program{}, only4, []string{"198.51.100.1:5353/udp", "198.51.100.1:8080/tcp", "203.0.113.2:8443/tcp"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			v, err := firewall.Look(test.program, f, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, q := range v.Knocks(test.who) {
+				got = append(got, q.To.String()+"/"+q.Protocol)
+				if q.In != who.Link || q.From.Is6() != q.To.Addr().Is6() {
+					t.Errorf("%+v", q)
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("knocks (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func FuzzLoaded(f *testing.F) {
+	host, _ := exposedHost(activeUFW("allow_log tcp 8080 0.0.0.0/0 any 192.0.2.0/24 in", "limit udp 53 0.0.0.0/0 1024:2048 0.0.0.0/0 in"))
+	program, err := firewall.Compile(block("ufw"), host)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, rules := range program.Rules() {
+		for _, c := range rules.Chains {
+			for _, r := range c.Rules {
+				f.Add(r.Spec)
+			}
+		}
+	}
+	f.Add(`-j LOG --log-prefix "open`)
+	f.Add(`! -s 10.0.0.0/8 -j RETURN`)
+	f.Fuzz(func(t *testing.T, spec string) {
+		rules := program.Rules()[:2]
+		rules[1].Chains[2].Rules = []resource.Rule{{Spec: spec}, {Spec: "-j DROP"}}
+		got, findings := firewall.Loaded(rules, []resource.Family{resource.IPv4})
+		if len(got.Families) != 1 {
+			t.Fatalf("%q: the guard does not count any more: %v", spec, findings)
+		}
+		got.Decide(tcp("203.0.113.1:8080"))
+	})
 }
 
 func TestAViewAgreesWithDecide(t *testing.T) {

@@ -22,7 +22,7 @@ type space struct{ file *os.File }
 
 // needSpaces skips a test, or fails it where it has to run, unless it can make
 // network namespaces and load rules of the given flavour into them.
-func needSpaces(t *testing.T, flavour string) {
+func needSpaces(t testing.TB, flavour string) {
 	t.Helper()
 	give := t.Skipf
 	if os.Getenv("CI") == "true" {
@@ -53,7 +53,7 @@ func onThread(f func() error) error {
 	return <-result
 }
 
-func newSpace(t *testing.T) *space {
+func newSpace(t testing.TB) *space {
 	t.Helper()
 	s := &space{}
 	err := onThread(func() error {
@@ -85,7 +85,7 @@ func (s *space) do(f func() error) error {
 	})
 }
 
-func (s *space) must(t *testing.T, f func() error) {
+func (s *space) must(t testing.TB, f func() error) {
 	t.Helper()
 	if err := s.do(f); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func (s *space) run(stdin, name string, args ...string) (string, error) {
 }
 
 // restore loads rules without touching others.
-func (s *space) restore(t *testing.T, tool, text string) {
+func (s *space) restore(t testing.TB, tool, text string) {
 	t.Helper()
 	if _, err := s.run(text, tool, "--noflush", "-w", "30"); err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -117,7 +117,7 @@ func (s *space) restore(t *testing.T, tool, text string) {
 }
 
 // sysctl sets kernel parameters of the namespace, "net.ipv4.ip_forward=1" and so on.
-func (s *space) sysctl(t *testing.T, settings ...string) {
+func (s *space) sysctl(t testing.TB, settings ...string) {
 	t.Helper()
 	s.must(t, func() error {
 		for _, setting := range settings {

@@ -51,11 +51,11 @@ func bridgeNetfilter() bool {
 // surprise is asked for once more, with more patience.
 const (
 	patience     = 1500 * time.Millisecond
-	morePatience = 4 * time.Second
+	morePatience = 10 * time.Second
 )
 
 // serve answers on a TCP and a UDP port of a space.
-func serve(t *testing.T, s *space, tcpAt, udpAt netip.AddrPort) {
+func serve(t testing.TB, s *space, tcpAt, udpAt netip.AddrPort) {
 	t.Helper()
 	s.must(t, func() error {
 		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(tcpAt))
@@ -161,7 +161,7 @@ type attempt struct {
 // tryAll makes all attempts, many at once: silence takes long.
 func tryAll(attempts []*attempt) {
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, 512) // threads
+	slots := make(chan struct{}, 128) // threads
 	for _, a := range attempts {
 		wg.Go(func() {
 			slots <- struct{}{}

@@ -69,7 +69,7 @@ type published struct {
 	container netip.AddrPort
 }
 
-func newWorld(t *testing.T, flavour string) *world {
+func newWorld(t testing.TB, flavour string) *world {
 	t.Helper()
 	needSpaces(t, flavour)
 	w := &world{flavour: flavour, host: newSpace(t), spaces: map[string]*space{}}
@@ -95,7 +95,7 @@ func newWorld(t *testing.T, flavour string) *world {
 
 // neighbour makes a space with a cable to a link of the host: the cable itself, or,
 // if the cable has a name, a bridge that it is plugged into.
-func (w *world) neighbour(t *testing.T, link, cable, hostAddresses, addresses string) {
+func (w *world) neighbour(t testing.TB, link, cable, hostAddresses, addresses string) {
 	t.Helper()
 	n := newSpace(t)
 	w.spaces[link] = n
@@ -121,7 +121,7 @@ func (w *world) neighbour(t *testing.T, link, cable, hostAddresses, addresses st
 
 // serveAndSettle starts a service at each neighbour and waits until the host reaches
 // it, so that no later packet is sent twice for want of a link-layer address.
-func (w *world) serveAndSettle(t *testing.T) {
+func (w *world) serveAndSettle(t testing.TB) {
 	t.Helper()
 	for _, family := range bothFamilies() {
 		for _, name := range []string{"INTERNET", "LAN", "OFFICE", "WEB", "OTHER", "THIRD", "VM"} {
@@ -136,7 +136,7 @@ func (w *world) serveAndSettle(t *testing.T) {
 
 // loopbackVia makes a space send packets for 127.0.0.1 to a gateway, as a neighbour
 // with bad intentions would.
-func loopbackVia(t *testing.T, s *space, gateway string) {
+func loopbackVia(t testing.TB, s *space, gateway string) {
 	t.Helper()
 	s.sysctl(t, "net.ipv4.conf.all.route_localnet=1")
 	s.must(t, func() error {
@@ -199,7 +199,7 @@ func (w *world) tool(family resource.Family, verb string) string {
 
 // publish makes the translations that Docker would make, as Docker makes them. A
 // port of an address that is not valid is published on all.
-func (w *world) publish(t *testing.T, ports ...published) {
+func (w *world) publish(t testing.TB, ports ...published) {
 	t.Helper()
 	w.ports = append(w.ports, ports...)
 	for _, family := range []resource.Family{resource.IPv4, resource.IPv6} {
@@ -226,13 +226,18 @@ func (w *world) publish(t *testing.T, ports ...published) {
 }
 
 // load puts a program into the host, in place of an earlier one.
-func (w *world) load(t *testing.T, p *firewall.Program) {
+func (w *world) load(t testing.TB, p *firewall.Program) {
 	t.Helper()
-	for _, r := range p.Rules() {
+	w.loadRules(t, p.Rules())
+}
+
+func (w *world) loadRules(t testing.TB, rules []resource.Rules) {
+	t.Helper()
+	for _, r := range rules {
 		w.host.restore(t, w.tool(r.Family, "restore"), "*"+r.Table+"\n-F FORWARD\nCOMMIT\n")
 	}
 	for _, family := range []resource.Family{resource.IPv4, resource.IPv6} {
-		w.host.restore(t, w.tool(family, "restore"), restoreTexts(p.Rules(), family))
+		w.host.restore(t, w.tool(family, "restore"), restoreTexts(rules, family))
 	}
 }
 

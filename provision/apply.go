@@ -10,10 +10,16 @@ import (
 	"molo/internal/resource"
 )
 
-// maxRounds bounds how often Apply looks again. A second round is normal where the
-// first one changes facts (a restarted engine, later a first certificate); a host
-// that still differs after three does not converge.
-const maxRounds = 3
+// A second round is normal where the first one changes facts (a restarted engine,
+// later a first certificate).
+const (
+	// maxRounds is how many rounds may find again what an earlier one had dealt with: a
+	// host that undoes what is done to it does not converge.
+	maxRounds = 3
+	// maxMoves bounds the rounds in all. A host that moves on meanwhile, because its
+	// owner is at work with ufw, gets more of them.
+	maxMoves = 12
+)
 
 // ErrNotConverged says that the host still differs from the policy after all rounds.
 var ErrNotConverged = errors.New("the host still differs from the policy")
@@ -34,7 +40,7 @@ func Apply(ctx context.Context, h Host, s Store, p *policy.Policy, only ...strin
 		switch {
 		case plan.Empty():
 			return report, nil
-		case report.Rounds == maxRounds:
+		case report.Rounds >= maxRounds && report.again(plan), report.Rounds == maxMoves:
 			return report, fmt.Errorf("after %d rounds: %w", report.Rounds, ErrNotConverged)
 		}
 		if err := checkAll(ctx, h, plan); err != nil {

@@ -250,3 +250,37 @@ func TestOneFamilyStaysShutWhenTheOtherCanNotBe(t *testing.T) {
 		t.Errorf("the next run: %v and %v\n%s", err, report.Failed(), h)
 	}
 }
+
+func TestAHostThatUndoesWhatIsDoneDoesNotConverge(t *testing.T) {
+	h := dockerHost()
+	react := h.React
+	h.React = func(h *hosttest.Host, did string) {
+		react(h, did)
+		if did == "restart docker.service" {
+			delete(h.State, resource.KeyID(provision.DaemonJSON, "icc"))
+		}
+	}
+	report, err := provision.Apply(context.Background(), h, h, dockerPolicy())
+	if !errors.Is(err, provision.ErrNotConverged) || report.Rounds != 3 {
+		t.Errorf("got %v after %d rounds, want %v after 3", err, report.Rounds, provision.ErrNotConverged)
+	}
+}
+
+func TestAHostThatMovesOnGetsMoreRounds(t *testing.T) {
+	h := &hosttest.Host{}
+	p := &policy.Policy{Firewall: &policy.Firewall{PublishedPorts: provision.At(2, "closed")}}
+	moves := 0
+	h.React = func(h *hosttest.Host, did string) {
+		if did == "write rules:ip/filter" && moves < 6 {
+			moves++
+			p.Firewall.Publish = []policy.Publish{{
+				Name: provision.At(3, "x"), Protocol: provision.At(3, "tcp"),
+				Ports: provision.At(3, []policy.PortRange{{First: uint16(moves), Last: uint16(moves)}}),
+			}}
+		}
+	}
+	report, err := provision.Apply(context.Background(), h, h, p)
+	if err := errors.Join(err, report.Failed()); err != nil || report.Rounds != 7 {
+		t.Errorf("got %v after %d rounds, want none after 7", err, report.Rounds)
+	}
+}

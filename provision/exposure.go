@@ -28,11 +28,11 @@ type Exposure struct {
 	*firewall.View
 }
 
-// Question is about one connection from outside, and Answer says what becomes of it.
-type (
-	Question = firewall.Question
-	Answer   = firewall.Answer
-)
+// Question is about one connection from outside.
+type Question = firewall.Question
+
+// Answer says what becomes of a connection.
+type Answer = firewall.Answer
 
 // Exposed says who reaches which port now: by the rules that are loaded.
 func Exposed(ctx context.Context, h Surfaced) (*Exposure, error) {

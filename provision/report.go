@@ -54,6 +54,21 @@ func (r *Report) Changed() bool {
 	return slices.ContainsFunc(r.Parts, func(o Outcome) bool { return o.Status == Changed })
 }
 
+// Has reports whether a part has this status.
+func (r *Report) Has(part string, status Status) bool { return r.of(part).Status == status }
+
+// Fail notes that a part turned out wrong after all.
+func (r *Report) Fail(part string, err error) {
+	o := r.of(part)
+	o.Status, o.Err = Failed, err
+}
+
+// Note adds something the owner should know of a part.
+func (r *Report) Note(part string, n Note) {
+	o := r.of(part)
+	o.Notes = append(o.Notes, n)
+}
+
 // Outcomes says of each part of a plan how it stands before anything is done.
 func (p Plan) Outcomes() []Outcome {
 	var all []Outcome
@@ -105,6 +120,16 @@ func (s Step) hindrance() error {
 // open returns the steps that are still to be done: those of parts that have not failed.
 func (r *Report) open(plan Plan) Plan {
 	return slices.DeleteFunc(slices.Clone(plan), func(s Step) bool { return r.of(s.Part.Name).Err != nil })
+}
+
+// again reports whether a plan wants what an earlier round had done already.
+func (r *Report) again(plan Plan) bool {
+	return slices.ContainsFunc(plan, func(s Step) bool {
+		done := func(c Change) bool {
+			return slices.ContainsFunc(r.of(s.Part.Name).Changes, func(d Change) bool { return d.ID == c.ID && same(d.Want, c.Want) })
+		}
+		return slices.ContainsFunc(s.Changes, done) || len(s.Changes) == 0 && !s.Empty()
+	})
 }
 
 // add notes what became of a step.

@@ -21,6 +21,7 @@ func (a *app) applyCommand() *cobra.Command {
 	}
 	a.detailedFlag(cmd)
 	a.onlyFlag(cmd)
+	cmd.Flags().BoolVar(&a.noProbe, "no-probe", false, "do not send packets to published ports after the rules changed")
 	return cmd
 }
 
@@ -47,6 +48,9 @@ func (a *app) converge(ctx context.Context, p *policy.Policy) error {
 	}
 	run := host.NewRun(version, a.policyPath())
 	report, err := provision.Apply(ctx, h, h, p, a.only...)
+	if err == nil && !a.noProbe && p.Firewall != nil && report.Has(provision.PartFirewall, provision.Changed) {
+		a.prove(ctx, h, p, report)
+	}
 	run.End(report, err)
 	if err := errors.Join(a.printRun(run), h.Record(run), unlock()); err != nil {
 		return err
@@ -58,6 +62,19 @@ func (a *app) converge(ctx context.Context, p *policy.Policy) error {
 		return errChanges
 	}
 	return nil
+}
+
+// prove sends packets to published ports after the rules have changed. A packet that
+// does otherwise than the policy says is a failure; a host on which packets can't be
+// sent, because namespaces are forbidden there, is not.
+func (a *app) prove(ctx context.Context, h *host.Host, p *policy.Policy, report *provision.Report) {
+	trials, _, err := knock(ctx, h, p)
+	switch differ := provision.Differences(trials); {
+	case err != nil:
+		report.Note(provision.PartFirewall, provision.Note{Text: "not proven with packets: " + err.Error()})
+	case differ > 0:
+		report.Fail(provision.PartFirewall, fmt.Errorf("the rules are loaded, but %d of %d packets do not do what the policy says\nhint: molo probe", differ, len(trials)))
+	}
 }
 
 // printRun says what was done.
@@ -86,6 +103,8 @@ func ending(run host.Run) string {
 		return "Applied: " + provision.Summary(run.Parts) + ". The host matches the policy."
 	case run.Rounds == 0:
 		return "Failed. Nothing was changed."
+	case run.Error != "":
+		return "Failed. The host does not match the policy."
 	}
 	return "Failed. What could not be brought into force has been put back."
 }

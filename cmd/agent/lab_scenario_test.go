@@ -132,8 +132,12 @@ func (s *scene) expect(want map[string]outcome) {
 	for name, want := range want {
 		all.Go(func() {
 			p := s.parse(name)
-			got := p.try(shortly)
-			for range 3 {
+			wait := patiently
+			if want == silent {
+				wait = shortly
+			}
+			got := p.try(wait)
+			for range 2 {
 				if got == silent && want != silent {
 					got = p.try(patiently)
 				}
@@ -147,7 +151,7 @@ func (s *scene) expect(want map[string]outcome) {
 }
 
 const (
-	shortly   = 1200 * time.Millisecond // beyond the first repetition of a SYN
+	shortly   = 700 * time.Millisecond // nothing within one machine takes this long
 	patiently = 3 * time.Second
 )
 
@@ -172,7 +176,7 @@ func (s *scene) parse(text string) probe {
 		host = p.from.HostAddr6
 	}
 	if !strings.Contains(to, ":") {
-		to = netip.AddrPortFrom(host, 0).String()[:len(netip.AddrPortFrom(host, 0).String())-1] + to
+		to = net.JoinHostPort(host.String(), to)
 	}
 	p.to = netip.MustParseAddrPort(to)
 	return p

@@ -11,6 +11,7 @@ import (
 
 	"molo/internal/facts"
 	"molo/internal/host"
+	"molo/internal/policy"
 	"molo/provision"
 )
 
@@ -57,27 +58,33 @@ func (a *app) probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	exposure, err := provision.PlannedExposure(ctx, h, p)
+	trials, who, err := knock(ctx, h, p)
 	if err == nil {
-		err = a.try(ctx, h, exposure)
+		err = a.printTrials(who, trials)
 	}
 	return errors.Join(err, unlock())
 }
 
-func (a *app) try(ctx context.Context, h *host.Host, exposure *provision.Exposure) error {
+// knock sends a packet to every published port, as a stranger of the moment.
+func knock(ctx context.Context, h *host.Host, p *policy.Policy) ([]provision.Trial, facts.Stranger, error) {
+	exposure, err := provision.PlannedExposure(ctx, h, p)
+	if err != nil {
+		return nil, facts.Stranger{}, err
+	}
 	stranger, err := h.NewStranger(ctx)
 	if err != nil {
-		return err
+		return nil, facts.Stranger{}, err
 	}
 	trials, err := provision.Try(ctx, exposure, stranger)
-	if err := errors.Join(err, stranger.Close()); err != nil {
-		return err
-	}
+	return trials, stranger.Who(), errors.Join(err, stranger.Close())
+}
+
+func (a *app) printTrials(who facts.Stranger, trials []provision.Trial) (err error) {
 	differ := provision.Differences(trials)
 	if a.json {
-		err = a.writeJSON(probeJSON{probeVersion, differ == 0, stranger.Who(), trials})
+		err = a.writeJSON(probeJSON{probeVersion, differ == 0, who, trials})
 	} else {
-		err = provision.WriteTrials(a.stdout, stranger.Who(), trials)
+		err = provision.WriteTrials(a.stdout, who, trials)
 	}
 	if err == nil && differ > 0 {
 		err = reported{fmt.Errorf("%d packets did not do what the policy says", differ)}

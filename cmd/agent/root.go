@@ -28,6 +28,7 @@ type app struct {
 	policy   string
 	root     string
 	only     []string
+	noProbe  bool
 }
 
 const long = `molo makes a Docker host match its policy: dockerd hardened, published ports

@@ -66,7 +66,6 @@ func (s *stage) prepare(ctx context.Context, molo string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(server)
 	if err := s.host.ImportImage(ctx, "hello:1", server); err != nil {
 		return err
 	}

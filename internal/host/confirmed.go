@@ -84,17 +84,19 @@ func readBeginning(event []byte) (beginning, bool) {
 	return beginning{protocol[0], netip.AddrPortFrom(address, binary.BigEndian.Uint16(port))}, true
 }
 
-// attribute returns the value of one attribute in a list of them; nil if it is not
-// there.
+// attribute returns the value of the first attribute of a kind in a list of them;
+// nil if it is not there. (nl.ParseRouteAttr panics where the last one is not padded.)
 func attribute(list []byte, kind uint16) []byte {
-	all, err := nl.ParseRouteAttr(list)
-	if err != nil {
-		return nil
-	}
-	for _, a := range all {
-		if a.Attr.Type&nl.NLA_TYPE_MASK == kind {
-			return a.Value
+	for len(list) >= unix.SizeofRtAttr {
+		length := int(binary.NativeEndian.Uint16(list))
+		if length < unix.SizeofRtAttr || length > len(list) {
+			return nil
 		}
+		if binary.NativeEndian.Uint16(list[2:])&nl.NLA_TYPE_MASK == kind {
+			return list[unix.SizeofRtAttr:length]
+		}
+		padded := (length + unix.RTA_ALIGNTO - 1) / unix.RTA_ALIGNTO * unix.RTA_ALIGNTO
+		list = list[min(padded, len(list)):]
 	}
 	return nil
 }

@@ -129,23 +129,13 @@ func (d diagnosis) read(message []byte) (uint32, []facts.Socket, error) {
 		socket.Address = socket.Address.Unmap()
 		return inode, []facts.Socket{socket}, nil
 	}
-	only, err := v6Only(message[diagMessageSize:])
-	if err != nil || only || !socket.Address.IsUnspecified() {
-		return inode, []facts.Socket{socket}, err
+	only := attribute(message[diagMessageSize:], diagV6Only)
+	if len(only) == 1 && only[0] != 0 || !socket.Address.IsUnspecified() {
+		return inode, []facts.Socket{socket}, nil
 	}
 	both := socket
 	both.Address = netip.IPv4Unspecified()
 	return inode, []facts.Socket{both, socket}, nil
-}
-
-func v6Only(attributes []byte) (bool, error) {
-	all, err := nl.ParseRouteAttr(attributes)
-	for _, a := range all {
-		if a.Attr.Type == diagV6Only && len(a.Value) > 0 {
-			return a.Value[0] != 0, nil
-		}
-	}
-	return false, err
 }
 
 // name fills in whose sockets they are, as far as we may look into processes.

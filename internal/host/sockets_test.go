@@ -178,6 +178,7 @@ func TestReadBeginning(t *testing.T) {
 func FuzzReadBeginning(f *testing.F) {
 	f.Add(event)
 	f.Add(event[:20])
+	f.Add([]byte("\x02\x00\x00\x00\x06\x00\x01\x8000")) // an attribute without its padding
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if b, ok := readBeginning(data); ok && !b.from.Addr().IsValid() {
 			t.Errorf("%x: no address", data)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -55,73 +56,6 @@ func (h *Host) NewStranger(ctx context.Context) (*Stranger, error) {
 	return s, nil
 }
 
-// strange picks addresses that no address or route of the host is about.
-func strange() (facts.Stranger, error) {
-	taken, err := known()
-	if err != nil {
-		return facts.Stranger{}, fmt.Errorf("looking for addresses that nobody uses: %w", err)
-	}
-	who := facts.Stranger{Link: strangerLink}
-	who.Host4, who.Address4, err = free(taken, "198.51.100.0/30", "192.0.2.0/30", "203.0.113.0/30")
-	if err == nil && hasIPv6() {
-		who.Host6, who.Address6, err = free(taken, "2001:db8:ffff::/126", "2001:db8:fffe::/126")
-	}
-	return who, err
-}
-
-// known lists the networks that the host has addresses in or routes to, but for
-// default routes.
-func known() ([]netip.Prefix, error) {
-	addresses, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
-	if err != nil {
-		return nil, err
-	}
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_ALL)
-	if err != nil {
-		return nil, err
-	}
-	var all []netip.Prefix
-	for _, a := range addresses {
-		all = append(all, prefix(a.IP, a.Mask))
-	}
-	for _, r := range routes {
-		if r.Dst != nil {
-			if p := prefix(r.Dst.IP, r.Dst.Mask); p.Bits() > 0 {
-				all = append(all, p)
-			}
-		}
-	}
-	return all, nil
-}
-
-func prefix(ip, mask []byte) netip.Prefix {
-	addr, _ := netip.AddrFromSlice(ip)
-	bits := 0
-	for _, b := range mask {
-		for ; b != 0; b <<= 1 {
-			bits++
-		}
-	}
-	return netip.PrefixFrom(addr.Unmap(), bits)
-}
-
-// free returns the first two addresses that hosts may have in the first network
-// that nobody knows.
-func free(taken []netip.Prefix, networks ...string) (first, second netip.Addr, err error) {
-	for _, text := range networks {
-		network := netip.MustParsePrefix(text)
-		used := false
-		for _, t := range taken {
-			used = used || t.Overlaps(network)
-		}
-		if !used {
-			first = network.Addr().Next()
-			return first, first.Next(), nil
-		}
-	}
-	return first, second, fmt.Errorf("a stranger needs addresses that this host does not know, and it has addresses in or routes to all of %q", networks)
-}
-
 // live is the thread of the stranger. It stays locked, so that the runtime ends it
 // with the goroutine instead of letting others run in the namespace.
 func (s *Stranger) live(namespace chan<- *os.File, failed chan<- error) {
@@ -150,9 +84,10 @@ func (s *Stranger) do(job func() error) error {
 
 // connect makes the link, with its other end inside the namespace from the start.
 func (s *Stranger) connect(ctx context.Context, ns *os.File) error {
+	hostEnd, strangerEnd := ends()
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = strangerLink
-	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(ns.Fd()))}
+	attrs.Name, attrs.HardwareAddr = strangerLink, hostEnd
+	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerHardwareAddr: strangerEnd, PeerNamespace: netlink.NsFd(int(ns.Fd()))}
 	err := netlink.LinkAdd(veth)
 	if errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("there is a link %s: another probe is under way", strangerLink)
@@ -168,9 +103,45 @@ func (s *Stranger) connect(ctx context.Context, ns *os.File) error {
 		if err := bringUp("eth0", s.Address4, s.Address6); err != nil {
 			return err
 		}
-		return errors.Join(throughHost(s.Host4, s.Host6), operational(ctx, "eth0"))
+		if err := throughHost(s.Host4, s.Host6); err != nil {
+			return err
+		}
+		return acquaint(ctx, "eth0", hostEnd, s.Host4, s.Host6)
 	})
-	return errors.Join(err, operational(ctx, strangerLink))
+	if err != nil {
+		return err
+	}
+	return acquaint(ctx, strangerLink, strangerEnd, s.Address4, s.Address6)
+}
+
+// ends returns the hardware addresses of the host's end and of the stranger's. They
+// are locally administered (bit 2 of the first byte), and fixed so that systemd-udevd,
+// which replaces random ones, leaves them alone.
+func ends() (host, stranger net.HardwareAddr) {
+	return net.HardwareAddr{0x02, 'm', 'o', 'l', 'o', 1}, net.HardwareAddr{0x02, 'm', 'o', 'l', 'o', 2}
+}
+
+// acquaint waits for one end and tells it about the other. The first question of neighbour discovery
+// is lost if the other end has not joined its multicast groups yet, and the next one
+// comes a second later.
+func acquaint(ctx context.Context, name string, other net.HardwareAddr, addresses ...netip.Addr) error {
+	if err := operational(ctx, name); err != nil {
+		return err
+	}
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	for _, a := range addresses {
+		if !a.IsValid() {
+			continue
+		}
+		neighbour := netlink.Neigh{LinkIndex: link.Attrs().Index, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: other}
+		if err := netlink.NeighSet(&neighbour); err != nil {
+			return fmt.Errorf("telling %s where %s is: %w", name, a, err)
+		}
+	}
+	return nil
 }
 
 // operational waits until a link sends packets. The kernel may put that off for a

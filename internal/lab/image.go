@@ -6,10 +6,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path"
+	"time"
 )
 
 // ServerPackage is the program that tests put into containers and behind proxies; see its package documentation.
@@ -61,7 +63,7 @@ func oneFile(name string, data []byte) ([]byte, error) {
 }
 
 // BuildStatic compiles a main package into a static program and returns its path. It is named by its contents, and
-// stays where it is.
+// stays where it is for a day.
 func BuildStatic(ctx context.Context, pkg string) (string, error) {
 	binary, err := labHome().buildStatic(ctx, pkg)
 	if err != nil {
@@ -91,5 +93,23 @@ func (h home) buildStatic(ctx context.Context, pkg string) (string, error) {
 	}
 	sum := sha256.Sum256(data)
 	binary := h.path("bin", fmt.Sprintf("%s-%x", path.Base(pkg), sum[:6]))
-	return binary, os.Rename(fresh, binary)
+	return binary, errors.Join(os.Rename(fresh, binary), h.pruneBinaries())
+}
+
+// pruneBinaries removes programs that nobody has built for a day.
+func (h home) pruneBinaries() error {
+	entries, err := os.ReadDir(h.path("bin"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || time.Since(info.ModTime()) < 24*time.Hour {
+			continue // gone, or young
+		}
+		if err := os.RemoveAll(h.path("bin", e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }

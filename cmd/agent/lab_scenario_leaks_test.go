@@ -1,0 +1,159 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestScenariosOfMoments looks for moments in which a shut port is open, or an open
+// one shut: while UFW reloads, Docker restarts, networks come and go, molo applies.
+func TestScenariosOfMoments(t *testing.T) {
+	everyScene(t, func(s *scene) {
+		s.sh("docker run -d --name web --restart always -p 8080:80 -p 9090:80 server:1")
+		s.sh("docker run -d --name c2 --restart always --network six -p 8090:80 server:1")
+		pristine := s.tables()
+		s.ufw()
+		s.momentsOfUFW()
+		s.momentsOfDocker()
+		s.heldConnections()
+		s.foreignRules()
+		s.manyRuns()
+		s.brokenRuns()
+		s.flushed()
+		s.uninstalled(pristine)
+		s.rebooted()
+	})
+}
+
+// shutPorts are a published port over IPv4 and IPv6, and a container's own that is not published.
+func (s *scene) shutPorts() []string {
+	s.Helper()
+	return []string{"W tcp 8080", "W tcp6 8090", "L tcp " + s.address("web") + ":9"}
+}
+
+// restart restarts dockerd; systemd refuses the fourth within a minute unless told to forget.
+const restart = "systemctl reset-failed docker; systemctl restart docker"
+
+func (s *scene) reloads() {
+	s.Helper()
+	for range 3 {
+		s.sh("ufw reload")
+	}
+}
+
+func (s *scene) restarts() {
+	s.Helper()
+	for range 2 {
+		s.sh(restart)
+	}
+}
+
+// opens checks that something leaves a hole where molo's jumps are missing. If it
+// did not, the absence of a hole with them would say nothing.
+func (s *scene) opens(withoutJumps, during string, port string) {
+	s.Helper()
+	s.sh(withoutJumps)
+	for range 6 {
+		if s.leaks(func() { s.sh(during) }, port) > 0 {
+			s.molo(0, "apply")
+			return
+		}
+	}
+	s.molo(0, "apply")
+	s.Errorf("%s is shut without molo as well: the scenario shows nothing", port)
+}
+
+func (s *scene) momentsOfUFW() {
+	s.scenario(18, "a port that is not published stays shut while UFW reloads", func(s *scene) {
+		web := "W tcp " + s.address("web") + ":9"
+		if s.dockerBefore28() {
+			s.opens("iptables -t mangle -D FORWARD -j MOLO-GUARD; iptables -D DOCKER-USER -j MOLO", "ufw reload", web)
+		}
+		s.shut(s.reloads, s.shutPorts()...)
+	})
+}
+
+func (s *scene) momentsOfDocker() {
+	s.scenario(35, "a published port stays shut while dockerd restarts and containers go on", func(s *scene) {
+		if !s.dockerBefore28() {
+			s.opens("iptables -t mangle -D FORWARD -j MOLO-GUARD", restart, "W tcp 8080")
+		}
+		s.shut(s.restarts, s.shutPorts()...)
+	})
+	s.scenario(36, "and while networks come and go", func(s *scene) {
+		s.shut(func() {
+			s.sh("for i in $(seq 20); do docker network create net$i && docker network rm net$i; done")
+		}, s.shutPorts()...)
+	})
+}
+
+// flushed needs what no rule of molo's filter table is left for: only the guard.
+func (s *scene) flushed() {
+	s.scenario(42, "the guard holds when the filter table is flushed and dockerd restarts", func(s *scene) {
+		s.ufw("allow 9090/tcp")
+		s.shut(func() { s.sh("iptables -F; ip6tables -F; " + restart) }, "W tcp 8080", "W tcp6 8090")
+		s.sh("ufw --force disable; ufw --force enable")
+		s.molo(0, "apply")
+		s.expect(map[string]outcome{"W tcp 8080": silent, "W tcp 9090": open, "W tcp6 8090": silent})
+		s.molo(0, "plan", "--detailed-exitcode")
+	})
+}
+
+// rebooted shows what an apply does after a boot. Nothing shuts the ports between the
+// start of Docker and that apply: it takes a unit that loads the rules before Docker
+// starts, and only with one can a poll from the first moment on be asked to see nothing.
+func (s *scene) rebooted() {
+	s.scenario(41, "after a boot an apply shuts what Docker opened", func(s *scene) {
+		if err := s.host.Reboot(s.Context()); err != nil {
+			s.Fatal(err)
+		}
+		s.addresses()
+		s.sh("timeout 60 sh -c 'until [ $(docker ps --quiet | wc -l) = 2 ]; do sleep 0.2; done'")
+		s.molo(0, "apply")
+		s.expect(map[string]outcome{
+			"W tcp 8080": silent, "W tcp 9090": open, "W tcp6 8090": silent, "W tcp " + s.address("web") + ":9": silent,
+		})
+		s.molo(0, "plan", "--detailed-exitcode")
+	})
+}
+
+// tables is the text of all firewall tables, without counters.
+func (s *scene) tables() string {
+	s.Helper()
+	return s.sh("for six in '' 6; do ip${six}tables-save | grep -v '^#' | sed 's/ \\[[0-9:]*\\]$//'; done")
+}
+
+func (s *scene) uninstalled(pristine string) {
+	s.scenario(57, "without molo the tables are what they were", func(s *scene) {
+		r, err := s.host.Run(s.Context(), "molo", "uninstall", "--help")
+		if err != nil {
+			s.Fatal(err)
+		}
+		if r.Code != 0 || !strings.Contains(r.Stdout, "--only") {
+			s.Skip("SKIPPED: this molo has no command \"uninstall\"")
+		}
+		s.ufw()
+		before := s.tables()
+		s.molo(0, "uninstall", "--only", "firewall", "--yes")
+		after := s.tables()
+		if strings.Contains(after, "MOLO") {
+			s.Errorf("rules of molo's are left:\n%s", after)
+		}
+		s.same("the rules that are not molo's", withoutOurs(before), after)
+		s.Logf("since before the first apply (-before +after):\n%s", cmp.Diff(pristine, after))
+		s.molo(0, "apply")
+	})
+}
+
+// withoutOurs leaves out the lines that name molo's chains.
+func withoutOurs(tables string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(tables) {
+		if !strings.Contains(line, "MOLO") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
