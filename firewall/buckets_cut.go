@@ -44,8 +44,8 @@ func (c cut) split(within Match, rules []*Rule) split {
 	return s
 }
 
-// The matches of a cut have a source or a protocol and ports, and nothing else: what
-// follows knows of no other fields of m.
+// The matches of a cut have a source or a protocol and ports, its covers a source or a
+// protocol, and nothing else: what follows knows of no other fields of m.
 
 // overlaps reports whether a packet may match both; where it can't tell, it may.
 func (m Match) overlaps(o Match) bool {
@@ -61,9 +61,7 @@ func (m Match) overlaps(o Match) bool {
 func (m Match) contains(o Match) bool {
 	protocols := m.Protocol == 0 || m.Protocol == o.Protocol
 	sources := !m.Source.IsValid() || o.Source.IsValid() && m.Source.Bits() <= o.Source.Bits() && m.Source.Contains(o.Source.Addr())
-	ports := anyPort(m.Ports) || m.Published == o.Published && !anyPort(o.Ports) &&
-		m.Ports.First <= o.Ports.First && o.Ports.Last <= m.Ports.Last
-	return protocols && sources && ports && (!m.Published || o.Published)
+	return protocols && sources && (!m.Published || o.Published)
 }
 
 // and returns what is known of packets that match both, as far as one match can say.
@@ -72,10 +70,7 @@ func (m Match) and(o Match) Match {
 		m.Source = o.Source
 	}
 	if o.Protocol != 0 {
-		m.Protocol = o.Protocol
-		if o.Published || !m.Published {
-			m.Published, m.Ports = o.Published, o.Ports
-		}
+		m.Protocol, m.Published, m.Ports = o.Protocol, o.Published, o.Ports
 	}
 	return m
 }

@@ -41,38 +41,68 @@ type bucketReader struct {
 func (r bucketReader) list() ([]resource.Rule, error) {
 	var called, rest []resource.Rule
 	for _, rule := range r.chains[r.in] {
-		name, jump := strings.CutPrefix(rule.Spec, "-j "+r.in+"-")
-		if !jump {
+		name, jump := strings.CutPrefix(rule.Spec, "-j ")
+		if !jump || !strings.HasPrefix(name, r.in+"-") {
 			rest = append(rest, rule)
 			continue
 		}
-		tree, err := merge(r.ways(r.chains[r.in+"-"+name], nil))
+		chain, err := r.bucket(name)
+		if err != nil {
+			return nil, err
+		}
+		tree, err := r.tree(chain)
 		if err != nil {
 			return nil, err
 		}
 		called = slices.Concat(called, rest, tree)
 		rest = nil
 	}
-	tree, err := merge(r.ways(rest, nil))
+	tree, err := r.tree(rest)
 	return append(called, tree...), err
 }
 
+// bucket returns a chain of a tree, once: so a loop, which no kernel would load, ends.
+func (r bucketReader) bucket(name string) ([]resource.Rule, error) {
+	chain, ok := r.chains[name]
+	if !ok {
+		return nil, fmt.Errorf("reading the buckets: there is no chain %s, or two ways to it", name)
+	}
+	delete(r.chains, name)
+	return chain, nil
+}
+
+func (r bucketReader) tree(chain []resource.Rule) ([]resource.Rule, error) {
+	ways, err := r.ways(chain, nil)
+	if err != nil {
+		return nil, err
+	}
+	return merge(ways)
+}
+
 // ways returns, for each bucket, the rules that its packets pass in order.
-func (r bucketReader) ways(chain, before []resource.Rule) [][]resource.Rule {
+func (r bucketReader) ways(chain, before []resource.Rule) ([][]resource.Rule, error) {
 	var all [][]resource.Rule
 	way := slices.Clone(before)
 	for _, rule := range chain {
 		target := rule.Spec[strings.LastIndexByte(rule.Spec, ' ')+1:]
 		switch {
 		case strings.HasPrefix(target, r.in+"-"):
-			all = append(all, r.ways(r.chains[target], way)...)
+			child, err := r.bucket(target)
+			if err != nil {
+				return nil, err
+			}
+			further, err := r.ways(child, way)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, further...)
 		case strings.HasPrefix(target, r.log):
 			way = append(way, r.chains[target]...)
 		default:
 			way = append(way, rule)
 		}
 	}
-	return append(all, way)
+	return append(all, way), nil
 }
 
 // merge makes one list that has the order of every list in it. Rules that no list

@@ -1,8 +1,10 @@
 package firewall_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +124,76 @@ func TestBucketsAreReadBackAsOneList(t *testing.T) {
 		checkReadBack(t, c, p, p.Rules())
 		checkReadBack(t, c, p, p.RulesInBuckets(20, 4, 6, 3, 4))
 	}
+}
+
+func TestRunsOfDeniesKeepTheirPlaces(t *testing.T) {
+	denies := func(network int) []string {
+		var tuples []string
+		for i := range 150 {
+			tuples = append(tuples, fmt.Sprintf("deny any any 0.0.0.0/0 any 10.%d.0.%d in", network, i))
+		}
+		return tuples
+	}
+	allow := func(source string) string { return "allow tcp 80 0.0.0.0/0 any " + source + " in" }
+	tuples := slices.Concat([]string{allow("10.1.0.7")}, denies(1), []string{allow("10.1.0.8"), allow("10.2.0.7")}, denies(2), []string{allow("10.2.0.8")})
+	program := compile(t, block("ufw"), dockerHost(activeUFW(tuples...)))
+	rules := program.Rules()
+	loaded, _ := firewall.Loaded(rules, bothFamilies())
+	for _, r := range rules[:2] {
+		calls := 0
+		for _, rule := range r.Chains[2].Rules {
+			if strings.HasPrefix(rule.Spec, "-j "+r.Chains[2].Name+"-") {
+				calls++
+			}
+		}
+		if calls != 2 {
+			t.Errorf("%s: %d runs of denies have trees of their own, want 2", r.ID(), calls)
+		}
+	}
+	for address, want := range map[string]firewall.Verdict{
+		"10.1.0.7": firewall.Allow, "10.1.0.8": firewall.Deny, "10.2.0.7": firewall.Allow, "10.2.0.8": firewall.Deny, "10.3.0.1": firewall.Deny,
+	} {
+		pkt := from(tcp(host+":80"), address+":1", "eth0")
+		if got, why := loaded.Decide(pkt); got != want {
+			t.Errorf("read back, from %s: %s because of %q, want %s", address, got, why, want)
+		}
+		for _, r := range rules[:2] {
+			tree, err := readTable(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, _, _ := tree.run(pkt); got != last(r, want, false) {
+				t.Errorf("%s, from %s: %s, want %s", r.ID(), address, got, want)
+			}
+		}
+	}
+}
+
+// TestWaysThroughBucketsAreShort holds the limit of nftables, NFT_JUMP_STACK_SIZE.
+func TestWaysThroughBucketsAreShort(t *testing.T) {
+	program := compile(t, block("ufw"), dockerHost(longList(3000)))
+	for depth := 1; depth < 5; depth++ {
+		for _, r := range program.RulesInBuckets(1, 1, 2, 5, depth) {
+			tree, err := readTable(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// To the lists To and In, to a called tree, through it, to a rule that logs.
+			if got := tree.longestWay(tree.first); got > 2+1+depth+1 {
+				t.Errorf("%s: a way of %d jumps, want %d at most", r.ID(), got, 2+1+depth+1)
+			}
+		}
+	}
+}
+
+func (t *table) longestWay(chain string) int {
+	longest := 0
+	for _, k := range t.chains[chain] {
+		if _, ok := t.chains[k.target]; ok {
+			longest = max(longest, 1+t.longestWay(k.target))
+		}
+	}
+	return longest
 }
 
 func TestBucketsThatContradictEachOtherAreNotReadBack(t *testing.T) {

@@ -134,11 +134,16 @@ func (c chance) packet() firewall.Packet {
 		In:       pick(c.Rand, "eth0", "eth0", "eth1", "wg0", "docker0"), Out: pick(c.Rand, "docker0", "docker0", "docker0", "br-0123456789ab", "eth0"),
 	}
 	end := func() netip.AddrPort {
-		port := c.port()
+		port, address := c.port(), c.address(v6)
 		if c.percent(3) {
 			port = 0
 		}
-		return netip.AddrPortFrom(c.address(v6), uint16(port))
+		if c.percent(20) { // near the networks that are in use
+			bytes := address.AsSlice()
+			bytes[c.IntN(len(bytes))] ^= 1 << c.IntN(8)
+			address, _ = netip.AddrFromSlice(bytes)
+		}
+		return netip.AddrPortFrom(address, uint16(port))
 	}
 	pkt.Source, pkt.Destination = end(), end()
 	if c.percent(70) {

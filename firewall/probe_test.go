@@ -161,7 +161,7 @@ type attempt struct {
 // tryAll makes all attempts, many at once: silence takes long.
 func tryAll(attempts []*attempt) {
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, 128) // threads
+	slots := make(chan struct{}, 256) // threads
 	for _, a := range attempts {
 		wg.Go(func() {
 			slots <- struct{}{}

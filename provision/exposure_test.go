@@ -212,6 +212,7 @@ func TestNoExposureIsGuessed(t *testing.T) {
 // stranger is one whose packets meet a fate by address.
 type stranger struct {
 	fates  map[string]facts.Fate // others are dropped
+	later  map[string]facts.Fate // takes the place of fates after the first knocks
 	knocks []facts.Knock
 	err    error
 }
@@ -224,7 +225,7 @@ func (s *stranger) Who() facts.Stranger {
 }
 
 func (s *stranger) Knock(_ context.Context, knocks []facts.Knock) ([]facts.Fate, error) {
-	s.knocks = knocks
+	s.knocks = append(s.knocks, knocks...)
 	var all []facts.Fate
 	for _, k := range knocks {
 		fate, ok := s.fates[k.To.String()]
@@ -232,6 +233,9 @@ func (s *stranger) Knock(_ context.Context, knocks []facts.Knock) ([]facts.Fate,
 			fate = facts.Dropped
 		}
 		all = append(all, fate)
+	}
+	if s.later != nil {
+		s.fates = s.later
 	}
 	return all, s.err
 }
@@ -286,6 +290,36 @@ func TestTryComparesFatesWithRules(t *testing.T) {
 	broken := &stranger{err: errors.New("no link")}
 	if _, err := provision.Try(t.Context(), e, broken); !errors.Is(err, broken.err) {
 		t.Errorf("error %v, want %v", err, broken.err)
+	}
+}
+
+func TestOnlyAnswersThatDidNotComeAreAskedForAgain(t *testing.T) {
+	h := shop("allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in")
+	e, err := provision.PlannedExposure(t.Context(), h, firewallPolicy(t, policyText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := "198.51.100.1:8080"
+	right := map[string]facts.Fate{open: facts.Passed}
+	tests := []struct {
+		name   string
+		first  map[string]facts.Fate
+		differ int
+	}{
+		{"an open port answers late", map[string]facts.Fate{}, 0},
+		{"an open port refuses once", map[string]facts.Fate{open: facts.Refused}, 1},
+		{"a closed port lets one packet through", map[string]facts.Fate{open: facts.Passed, "198.51.100.1:53": facts.Passed}, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			trials, err := provision.Try(t.Context(), e, &stranger{fates: test.first, later: right})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := provision.Differences(trials); got != test.differ {
+				t.Errorf("%d differences, want %d: %+v", got, test.differ, trials)
+			}
+		})
 	}
 }
 

@@ -162,7 +162,6 @@ func TestProbeProvesTheExposure(t *testing.T) {
 			w.probed(0)
 		}
 		w.leavesNothing()
-		w.Logf("\n%s\n%s", w.molo(0, "exposure").Stdout, w.molo(0, "probe").Stdout)
 
 		for _, flush := range []string{"iptables -F MOLO-IN; iptables -t mangle -F MOLO-GUARD-IN", "ip6tables -F MOLO-IN; ip6tables -t mangle -F MOLO-GUARD-IN"} {
 			w.sh(flush)
