@@ -1,18 +1,20 @@
 # Two commands set everything up: "make demo" shows molo at work on a throw-away
 # host, "make test" runs all tests. Both want root on Debian 12 or later, and Go.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINTER   = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo test bench lint tools
+.PHONY: build demo test scenarios bench lint tools
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o molo ./cmd/agent
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o molo ./cmd/agent
 
 demo: tools build
 	go run ./cmd/lab demo ./molo
 
 test: tools
 	go test -timeout 60m -p 2 -parallel 2 ./...
+
+scenarios: tools
+	go test -timeout 90m -parallel 2 -tags scenarios -run Scenario ./cmd/agent
 
 bench: tools
 	go test -run '^$$' -bench . ./...

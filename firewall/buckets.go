@@ -11,9 +11,27 @@ type shape struct {
 	depth int // how often a bucket is split
 }
 
-// usualShape is what Rules renders. nftables counts jumps and gotos alike and takes 16
-// on one path (NFT_JUMP_STACK_SIZE): four lead to the list In, one may call the
-// buckets of denies, four lead through them, and one to a rule that logs.
+// usualShape is what Rules renders.
+//
+// BenchmarkConnectToAPublishedPort, on two cores of an AMD EPYC with iptables 1.8.9
+// (nft), compares how long it takes to connect to the port of the last of n rules with
+// how long it takes (31 to 37 µs) where DOCKER-USER is empty:
+//
+//	n rules with a port     10    100    200   1000   10000
+//	in one list            1.1    1.6    2.0    7.2     200   times as long
+//	in buckets               -      -    1.3    1.3     1.5
+//
+// At 128 rules buckets begin to pay: below, a list costs some 25 µs at most, and an owner
+// can read it. With iptables-legacy 10000 rules take 24 times as long in one list, 1.3
+// in buckets. 9000 banned addresses before 1000 rules with a port take 27 and 1.6. What
+// buckets help least is rules with and without a port by turns, where each part of a
+// cut holds many rules of the other kind: a rule with a port behind each 99 banned
+// addresses takes 13 and 2.4. Rules with neither port nor source, such as those for an
+// interface, are in every bucket.
+//
+// nftables counts jumps and gotos alike and takes 16 on one path
+// (NFT_JUMP_STACK_SIZE): four lead to the list In, one may call the buckets of denies,
+// four lead through them, and one to a rule that logs.
 func usualShape() shape { return shape{from: 128, leaf: 48, ways: 16, grows: 3, depth: 4} }
 
 // bucket is a chain of a tree: the list In, or the part of it that can match the

@@ -169,6 +169,58 @@ func TestRunsOfDeniesKeepTheirPlaces(t *testing.T) {
 	}
 }
 
+func TestBucketsAsTheyAreLoaded(t *testing.T) {
+	var tuples []string
+	for i := range 4 {
+		tuples = append(tuples, fmt.Sprintf("deny any any 0.0.0.0/0 any 10.%d.0.1 in", 64*i))
+	}
+	for i := range 4 {
+		tuples = append(tuples, fmt.Sprintf("allow any %d 0.0.0.0/0 any 0.0.0.0/0 in", 8000+10*i))
+	}
+	f := dockerHost(activeUFW(append(tuples, "allow_log esp any 0.0.0.0/0 any 192.0.2.0/24 in")...))
+	f.IPv6 = false
+	golden(t, "a list in buckets", restoreTexts(compile(t, block("ufw"), f).RulesInBuckets(4, 3, 4, 3, 4), ""))
+}
+
+// TestRulesThatReachFurtherThanTheirBucketsHold cuts at sources and at ports that begin
+// where a larger network and a larger range begin, too.
+func TestRulesThatReachFurtherThanTheirBucketsHold(t *testing.T) {
+	var tuples []string
+	for i := range 300 {
+		tuples = append(tuples, fmt.Sprintf("allow tcp 80 0.0.0.0/0 any 10.0.%d.%d in", i/200, i%200), fmt.Sprintf("allow tcp %d ::/0 any ::/0 in", 1000+2*i))
+	}
+	tuples = append(tuples, "allow udp 53 0.0.0.0/0 any 10.0.0.0/8 in", "reject tcp 1000:65535 ::/0 any ::/0 in")
+	program := compile(t, block("ufw"), dockerHost(activeUFW(tuples...)))
+	tests := []struct {
+		name string
+		pkt  firewall.Packet
+		want string
+	}{
+		{"a source of a bucket", from(udp(host+":53"), "10.0.0.3:1", "eth0"), "RETURN"},
+		{"a source of no bucket", from(udp(host+":53"), "10.200.0.1:1", "eth0"), "RETURN"},
+		{"a source of no rule", from(udp(host+":53"), "11.0.0.3:1", "eth0"), "DROP"},
+		{"a port of a bucket", tcp("[2001:db8:1::1]:1200"), "RETURN"},
+		{"a port between two rules", tcp("[2001:db8:1::1]:1201"), "REJECT"},
+		{"a port behind them", tcp("[2001:db8:1::1]:60000"), "REJECT"},
+		{"a port before them", tcp("[2001:db8:1::1]:999"), "DROP"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := program.Rules()[1]
+			if tt.pkt.Destination.Addr().Is6() {
+				r = program.Rules()[3]
+			}
+			tree, err := readTable(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, _, _ := tree.run(tt.pkt); got != tt.want || len(r.Chains) < 10 {
+				t.Errorf("%s in %d chains, want %s", got, len(r.Chains), tt.want)
+			}
+		})
+	}
+}
+
 // TestWaysThroughBucketsAreShort holds the limit of nftables, NFT_JUMP_STACK_SIZE.
 func TestWaysThroughBucketsAreShort(t *testing.T) {
 	program := compile(t, block("ufw"), dockerHost(longList(3000)))

@@ -1,3 +1,5 @@
+//go:build scenarios
+
 package main
 
 import (
@@ -59,7 +61,7 @@ func (s *scene) otherNetworks() {
 		s.expect(map[string]outcome{"W tcp 8095": silent})
 		s.policy(firewallOnly)
 		s.sh("systemctl reset-failed docker; systemctl start docker")
-		s.molo(0, "apply")
+		s.apply()
 		s.expect(map[string]outcome{"W tcp 8095": silent})
 	})
 	s.scenario(33, "a container on a routed network obeys UFW's route rules", func(s *scene) {

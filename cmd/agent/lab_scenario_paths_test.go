@@ -1,3 +1,5 @@
+//go:build scenarios
+
 package main
 
 import (
@@ -75,10 +77,10 @@ func (s *scene) pathsToContainers() {
 		web := s.address("web")
 		s.sh("ufw disable")
 		s.expect(map[string]outcome{"W tcp " + web + ":9": silent, "W tcp " + web + ":80": silent})
-		s.molo(0, "apply")
+		s.apply()
 		s.expect(map[string]outcome{"W tcp " + web + ":9": silent, "W tcp " + web + ":80": silent, "W tcp 8080": silent})
 		s.sh("ufw --force enable")
-		s.molo(0, "apply")
+		s.apply()
 		s.expect(map[string]outcome{"W tcp 8080": open})
 	})
 	s.scenario(20, "a port published on loopback can't be reached by a neighbour on the link", func(s *scene) {
@@ -112,13 +114,13 @@ func (s *scene) pathsOfTheHost() {
 		s.sh("systemd-run --unit database /usr/local/bin/server -http :5432")
 		s.contain(false, "docker run --rm", s.stranger.HostAddr4.String()+":5432")
 		s.policy("firewall {\n  allow_from_containers = [\"5432/tcp\"]\n}\n")
-		s.molo(0, "apply")
+		s.apply()
 		s.contain(true, "docker run --rm", s.stranger.HostAddr4.String()+":5432")
 		s.contain(true, "docker run --rm --network six", s.stranger.HostAddr4.String()+":5432")
 		s.contain(false, "docker run --rm", s.stranger.HostAddr4.String()+":22000")
 		s.expect(map[string]outcome{"W tcp 5432": silent})
 		s.policy(firewallOnly)
-		s.molo(0, "apply")
+		s.apply()
 		s.contain(false, "docker run --rm", s.stranger.HostAddr4.String()+":5432")
 	})
 	s.scenario(31, "a container on the host's network is a service of the host", func(s *scene) {

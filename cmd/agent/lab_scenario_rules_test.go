@@ -1,3 +1,5 @@
+//go:build scenarios
+
 package main
 
 import (
@@ -119,7 +121,7 @@ func (s *scene) rulesOfBothFamilies() {
 	s.scenario(49, "with IPV6=no a port published over IPv6 is shut", func(s *scene) {
 		s.onlyUFW("allow 8090/tcp")
 		s.sh("sed -i s/^IPV6=.*/IPV6=no/ /etc/default/ufw && ufw reload")
-		s.molo(0, "apply")
+		s.apply()
 		s.expect(map[string]outcome{"W tcp6 8090": silent, "W tcp 8090": open})
 		// UFW has thrown out Docker's rules for IPv6, with all others.
 		s.sh(restart)
@@ -130,7 +132,7 @@ func (s *scene) policiesOfUFW() {
 	s.scenario(50, "containers get out although UFW refuses to forward", func(s *scene) {
 		s.onlyUFW()
 		s.sh("sed -i 's/^DEFAULT_FORWARD_POLICY=.*/DEFAULT_FORWARD_POLICY=\"REJECT\"/' /etc/default/ufw && ufw reload")
-		s.molo(0, "apply")
+		s.apply()
 		s.egress("docker run --rm")
 		s.expect(map[string]outcome{"W tcp 8080": silent})
 	})

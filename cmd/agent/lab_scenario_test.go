@@ -1,3 +1,5 @@
+//go:build scenarios
+
 package main
 
 import (
@@ -99,7 +101,13 @@ func (s *scene) scenario(number int, sentence string, test func(s *scene)) {
 func (s *scene) ufw(commands ...string) {
 	s.Helper()
 	s.onlyUFW(commands...)
-	s.molo(0, "apply")
+	s.apply()
+}
+
+// apply leaves molo's own packets out: the scenarios send theirs.
+func (s *scene) apply() {
+	s.Helper()
+	s.molo(0, "apply", "--no-probe")
 }
 
 func (s *scene) onlyUFW(commands ...string) {
