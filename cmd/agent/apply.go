@@ -106,5 +106,5 @@ func ending(run host.Run) string {
 	case run.Error != "":
 		return "Failed. The host does not match the policy."
 	}
-	return "Failed. What could not be brought into force has been put back."
+	return "Failed: the lines marked with x say what, and why."
 }

@@ -111,7 +111,7 @@ func (o *oracle) compare(trials []*trial) {
 	o.Helper()
 	o.sh("docker stop -t 0 web; systemctl start oracle")
 	for i, t := range trials {
-		o.load(t.rules)
+		o.onlyUFW(t.rules...)
 		o.sh(fmt.Sprintf("rm -rf /root/sets/%d; mkdir /root/sets/%d; cp /etc/ufw/*.rules /etc/default/ufw /root/sets/%d/", i, i, i))
 		t.verdict = tryAll(t.probes, nil)
 	}
@@ -121,12 +121,6 @@ func (o *oracle) compare(trials []*trial) {
 		o.apply()
 		o.judge(t, tryAll(t.probes, t.verdict))
 	}
-}
-
-// load gives UFW a rule set.
-func (o *oracle) load(rules []string) {
-	o.Helper()
-	o.onlyUFW(rules...)
 }
 
 // judge counts and compares. Where there is a difference UFW is asked once more,
@@ -156,26 +150,22 @@ func (o *oracle) judge(t *trial, got []outcome) {
 	o.sh("systemctl stop oracle; docker start web")
 }
 
-// tryAll tries all packets at once. What is not as expected is tried twice more.
+// tryAll tries all packets at once. What is not as expected is tried twice more, with
+// patience, and where nothing is expected silence is tried twice.
 func tryAll(probes []probe, expected []outcome) []outcome {
 	got := make([]outcome, len(probes))
+	retries, wait := 2, patiently
+	doubtful := func(i int) bool { return got[i] != expected[i] }
+	if expected == nil {
+		retries, wait = 1, shortly
+		doubtful = func(i int) bool { return got[i] == silent }
+	}
 	var all sync.WaitGroup
 	for i, p := range probes {
 		all.Go(func() {
 			got[i] = p.try(shortly)
-			for range 2 {
-				if expected == nil && got[i] != silent || expected != nil && got[i] == expected[i] {
-					return
-				}
-				wait := shortly
-				if expected != nil {
-					wait = patiently
-				}
-				if again := p.try(wait); expected == nil && again == silent {
-					return
-				} else {
-					got[i] = again
-				}
+			for n := 0; n < retries && doubtful(i); n++ {
+				got[i] = p.try(wait)
 			}
 		})
 	}
