@@ -68,22 +68,30 @@ func (h *Host) recall(family resource.Family, name string, t table) (resource.Re
 
 // drift lists the lines that came and went.
 func drift(was, is string) []string {
+	if was == is {
+		return nil
+	}
 	old, now := strings.Split(was, "\n"), strings.Split(is, "\n")
-	var lines []string
-	for _, line := range now {
-		if !slices.Contains(old, line) {
-			lines = append(lines, "+"+line)
-		}
-	}
-	for _, line := range old {
-		if !slices.Contains(now, line) {
-			lines = append(lines, "-"+line)
-		}
-	}
-	if len(lines) == 0 && was != is {
-		lines = []string{"+the order of the rules"}
+	lines := slices.Concat(missingFrom(old, now, "+"), missingFrom(now, old, "-"))
+	if len(lines) == 0 {
+		return []string{"+the order of the rules"}
 	}
 	return lines
+}
+
+// missingFrom returns the lines that are not in the known ones, behind a sign.
+func missingFrom(known, lines []string, sign string) []string {
+	in := map[string]bool{}
+	for _, line := range known {
+		in[line] = true
+	}
+	var all []string
+	for _, line := range lines {
+		if !in[line] {
+			all = append(all, sign+line)
+		}
+	}
+	return all
 }
 
 // writeRules commits the changes of a family in one iptables-restore: the guard
