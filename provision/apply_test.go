@@ -275,7 +275,7 @@ func TestAHostThatMovesOnGetsMoreRounds(t *testing.T) {
 			moves++
 			p.Firewall.Publish = []policy.Publish{{
 				Name: provision.At(3, "x"), Protocol: provision.At(3, "tcp"),
-				Ports: provision.At(3, []policy.PortRange{{First: uint16(moves), Last: uint16(moves)}}),
+				Ports: provision.At(3, []policy.PortRange{{First: uint16(1 + moves%2), Last: uint16(1 + moves%2)}}),
 			}}
 		}
 	}

@@ -122,11 +122,17 @@ func (r *Report) open(plan Plan) Plan {
 	return slices.DeleteFunc(slices.Clone(plan), func(s Step) bool { return r.of(s.Part.Name).Err != nil })
 }
 
-// again reports whether a plan wants what an earlier round had done already.
+// again reports whether a plan wants what had been done already when it was last dealt
+// with. What was done before that does not count: an owner may take a rule back.
 func (r *Report) again(plan Plan) bool {
 	return slices.ContainsFunc(plan, func(s Step) bool {
 		done := func(c Change) bool {
-			return slices.ContainsFunc(r.of(s.Part.Name).Changes, func(d Change) bool { return d.ID == c.ID && same(d.Want, c.Want) })
+			for _, d := range slices.Backward(r.of(s.Part.Name).Changes) {
+				if d.ID == c.ID {
+					return same(d.Want, c.Want)
+				}
+			}
+			return false
 		}
 		return slices.ContainsFunc(s.Changes, done) || len(s.Changes) == 0 && !s.Empty()
 	})
