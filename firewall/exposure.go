@@ -33,6 +33,7 @@ type Kind string
 const (
 	Published   Kind = "published"    // a port of a container that Docker publishes
 	HostNetwork Kind = "host network" // a container without a network of its own
+	OnTheWire   Kind = "on the wire"  // a container with an address of its own on a link (macvlan, ipvlan)
 	Process     Kind = "process"
 )
 
@@ -84,11 +85,12 @@ func Look(p *Program, f facts.Facts, s facts.Surface) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{program: p, input: input, endpoints: endpoints(f.Docker, s.Endpoints)}
+	v := &View{program: p, input: input, endpoints: endpoints(f.Docker)}
 	for _, e := range append(v.published(f.Docker), sockets(f.Docker, s.Sockets)...) {
 		e.Reach = v.reach(e.target)
 		v.Exposures = append(v.Exposures, e)
 	}
+	v.Exposures = append(v.Exposures, v.onTheWire(s.OnTheWire)...)
 	slices.SortStableFunc(v.Exposures, func(a, b Exposure) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol), a.Address.Compare(b.Address))
 	})

@@ -31,7 +31,10 @@ func (v *View) Explain(q Question) Answer {
 	if q.In == "lo" {
 		return Answer{Verdict: Allow, Why: "from this host itself"}
 	}
-	if e, ok := v.behind(q.To.Addr()); ok {
+	switch e, ok := v.behind(q.To.Addr()); {
+	case ok && e.onTheWire():
+		return Answer{Verdict: Allow, Why: e.unfiltered(), What: "container " + e.container.Name}
+	case ok:
 		return v.direct(q, e)
 	}
 	if e, ok := v.find(q); ok {
@@ -45,10 +48,10 @@ func (v *View) Explain(q Question) Answer {
 	return answer
 }
 
-// behind finds the container that has an address on a bridge network.
+// behind finds the container that has an address of its own.
 func (v *View) behind(a netip.Addr) (endpoint, bool) {
 	i := slices.IndexFunc(v.endpoints, func(e endpoint) bool {
-		return e.network.Driver == "bridge" && slices.Contains(e.Addresses, a)
+		return (e.network.Driver == "bridge" || e.onTheWire()) && slices.Contains(e.Addresses, a)
 	})
 	if i < 0 {
 		return endpoint{}, false
@@ -58,7 +61,7 @@ func (v *View) behind(a netip.Addr) (endpoint, bool) {
 
 // direct is about a connection to a container's own address.
 func (v *View) direct(q Question, e endpoint) Answer {
-	what := "container " + e.name
+	what := "container " + e.container.Name
 	t := target{protocol: number(q.Protocol), bound: q.To, container: q.To, bridge: e.network.Bridge}
 	if v.rules(t) == nil {
 		return Answer{Verdict: Pass, Why: "no rules of molo's: what Docker and ufw have in FORWARD decides", What: what}

@@ -3,6 +3,7 @@ package firewall
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -24,31 +25,41 @@ func number(protocol string) Protocol {
 	return sctp
 }
 
-// endpoint is a container on a network, with what is known of the network.
+// endpoint is a running container on a network, with what is known of both.
 type endpoint struct {
 	facts.Endpoint
-	name    string // of the container
-	network facts.Network
+	container facts.Container
+	network   facts.Network
 }
 
-// endpoints joins what is known of running containers.
-func endpoints(d facts.Docker, all []facts.Endpoint) []endpoint {
-	var joined []endpoint
-	for _, e := range all {
-		one := endpoint{Endpoint: e, name: shortID(e.Container)}
-		for _, c := range d.Containers {
-			if c.ID == e.Container {
-				one.name = c.Name
-			}
+// onTheWire reports whether packets reach the container past every table of the host.
+func (e endpoint) onTheWire() bool {
+	return e.network.Driver == "macvlan" || e.network.Driver == "ipvlan"
+}
+
+// unfiltered is why what is sent to an endpoint on the wire gets there.
+func (e endpoint) unfiltered() string {
+	return fmt.Sprintf("its %s network %s passes every firewall of this host", e.network.Driver, e.Network)
+}
+
+// endpoints lists where running containers are.
+func endpoints(d facts.Docker) []endpoint {
+	var all []endpoint
+	for _, c := range d.Containers {
+		if !c.Running {
+			continue
 		}
-		for _, n := range d.Networks {
-			if n.Name == e.Network {
-				one.network = n
+		for _, e := range c.Endpoints {
+			one := endpoint{Endpoint: e, container: c}
+			for _, n := range d.Networks {
+				if n.Name == e.Network {
+					one.network = n
+				}
 			}
+			all = append(all, one)
 		}
-		joined = append(joined, one)
 	}
-	return joined
+	return all
 }
 
 func shortID(id string) string { return id[:min(12, len(id))] }
@@ -91,7 +102,7 @@ func (v *View) translate(t *target, d facts.Docker, c facts.Container, port uint
 	}
 	known := false
 	for _, e := range v.endpoints {
-		if e.Container != c.ID || e.network.Driver != "bridge" {
+		if e.container.ID != c.ID || e.network.Driver != "bridge" {
 			continue
 		}
 		known = true
@@ -126,6 +137,32 @@ func setting(d facts.Docker, name string, otherwise bool) bool {
 		return otherwise // a file that dockerd can't read starts no daemon at all
 	}
 	return bytes.Equal(config[name], []byte("true"))
+}
+
+// onTheWire lists the ports of containers that have addresses of their own on a link
+// of the host: nothing on the host stands between them and their neighbours.
+func (v *View) onTheWire(sockets []facts.Socket) []Exposure {
+	var all []Exposure
+	for _, e := range v.endpoints {
+		if !e.onTheWire() {
+			continue
+		}
+		for _, s := range sockets {
+			if s.Container != e.container.ID || s.Address.IsLoopback() {
+				continue
+			}
+			for _, a := range e.Addresses {
+				if a.Is6() != s.Address.Is6() || !s.Address.IsUnspecified() && s.Address != a {
+					continue
+				}
+				all = append(all, Exposure{
+					Kind: OnTheWire, Name: e.container.Name, Protocol: s.Protocol, Address: a, Port: s.Port,
+					Reach: []Clause{{Verdict: Allow, Why: e.unfiltered()}},
+				})
+			}
+		}
+	}
+	return all
 }
 
 // sockets lists the ports on which the host's own processes listen, short of those

@@ -22,25 +22,27 @@ func exposedHost(ufw facts.UFW) (facts.Facts, facts.Surface) {
 	publish := func(address string, port, container uint16, protocol string) facts.Publish {
 		return facts.Publish{Address: netip.MustParseAddr(address), Port: port, Container: container, Protocol: protocol}
 	}
-	f.Docker.Containers = []facts.Container{
-		{ID: "web-id", Name: "web", Running: true, Network: "bridge", Published: []facts.Publish{
-			publish("0.0.0.0", 8080, 80, "tcp"), publish("::", 8080, 80, "tcp"),
-			publish("0.0.0.0", 5353, 53, "udp"), publish("127.0.0.1", 8081, 80, "tcp"), publish("203.0.113.2", 8443, 443, "tcp"),
-		}},
-		{ID: "old-id", Name: "old", Running: true, Network: "shop", Published: []facts.Publish{publish("::", 9090, 80, "tcp")}},
-		{ID: "gone-id", Name: "gone", Network: "bridge", Published: []facts.Publish{publish("0.0.0.0", 1, 1, "tcp")}},
-		{ID: "cam-id", Name: "cam", Running: true, Network: "lan", Networks: []string{"lan"}},
-		{ID: "dns-id", Name: "dns", Running: true, Network: "host"},
-	}
-	socket := func(protocol, address string, port uint16, process, container string) facts.Socket {
-		return facts.Socket{Protocol: protocol, Address: netip.MustParseAddr(address), Port: port, Process: process, Container: container}
-	}
-	endpoint := func(container, network string, addresses ...string) facts.Endpoint {
-		e := facts.Endpoint{Container: container, Network: network}
+	endpoint := func(network string, addresses ...string) facts.Endpoint {
+		e := facts.Endpoint{Network: network}
 		for _, a := range addresses {
 			e.Addresses = append(e.Addresses, netip.MustParseAddr(a))
 		}
 		return e
+	}
+	f.Docker.Containers = []facts.Container{
+		{ID: "web-id", Name: "web", Running: true, Network: "bridge", Endpoints: []facts.Endpoint{
+			endpoint("shop", "172.18.0.9"), endpoint("bridge", web, webV6), endpoint("zoo", "172.19.0.9"),
+		}, Published: []facts.Publish{
+			publish("0.0.0.0", 8080, 80, "tcp"), publish("::", 8080, 80, "tcp"),
+			publish("0.0.0.0", 5353, 53, "udp"), publish("127.0.0.1", 8081, 80, "tcp"), publish("203.0.113.2", 8443, 443, "tcp"),
+		}},
+		{ID: "old-id", Name: "old", Running: true, Network: "shop", Endpoints: []facts.Endpoint{endpoint("shop", "172.18.0.2")}, Published: []facts.Publish{publish("::", 9090, 80, "tcp")}},
+		{ID: "gone-id", Name: "gone", Network: "bridge", Published: []facts.Publish{publish("0.0.0.0", 1, 1, "tcp")}},
+		{ID: "cam-id", Name: "cam", Running: true, Network: "lan", Endpoints: []facts.Endpoint{endpoint("lan", "10.77.0.9")}},
+		{ID: "dns-id", Name: "dns", Running: true, Network: "host"},
+	}
+	socket := func(protocol, address string, port uint16, process, container string) facts.Socket {
+		return facts.Socket{Protocol: protocol, Address: netip.MustParseAddr(address), Port: port, Process: process, Container: container}
 	}
 	return f, facts.Surface{
 		Sockets: []facts.Socket{
@@ -49,10 +51,7 @@ func exposedHost(ufw facts.UFW) (facts.Facts, facts.Surface) {
 			socket("udp", "0.0.0.0", 53, "", "dns-id"), socket("tcp", "203.0.113.1", 7000, "", ""),
 			socket("tcp", "0.0.0.0", 8080, "docker-proxy", ""), socket("tcp", "0.0.0.0", 9999, "docker-proxy", ""), socket("tcp", "::", 8080, "", ""), socket("tcp", "127.0.0.1", 8081, "", ""),
 		},
-		Endpoints: []facts.Endpoint{
-			endpoint("web-id", "shop", "172.18.0.9"), endpoint("web-id", "bridge", web, webV6), endpoint("web-id", "zoo", "172.19.0.9"),
-			endpoint("old-id", "shop", "172.18.0.2"), endpoint("cam-id", "lan", "10.77.0.9"),
-		},
+		OnTheWire: []facts.Socket{socket("tcp", "0.0.0.0", 554, "rtsp", "cam-id"), socket("tcp", "127.0.0.1", 555, "rtsp", "cam-id"), socket("tcp", "::", 554, "rtsp", "cam-id")},
 	}
 }
 
@@ -86,6 +85,8 @@ const (
   nobody | default: deny incoming
 0.0.0.0:68/udp dhclient: (ufw's before.rules let in answers of DHCP servers)
   nobody | default: deny incoming
+10.77.0.9:554/tcp container cam (on the wire):
+  everybody | its macvlan network lan passes every firewall of this host
 127.0.0.1:5432/tcp postgres:
   this host only | bound to 127.0.0.1
 `

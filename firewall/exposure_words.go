@@ -11,6 +11,8 @@ func (e Exposure) What() string {
 	switch e.Kind {
 	case Published:
 		return "container " + e.Name
+	case OnTheWire:
+		return "container " + e.Name + " (on the wire)"
 	case HostNetwork:
 		return "container " + e.Name + " (host network)"
 	}

@@ -26,26 +26,17 @@ func hostPorts(p *policy.Firewall, links bridges) []Rule {
 // pastFirewalls names the containers on networks that pass every firewall of the host:
 // their packets never meet its tables.
 func pastFirewalls(p *policy.Firewall, d facts.Docker) []Finding {
-	drivers := map[string]string{}
-	for _, n := range d.Networks {
-		if n.Driver == "macvlan" || n.Driver == "ipvlan" {
-			drivers[n.Name] = n.Driver
-		}
-	}
 	var all []Finding
-	for _, c := range d.Containers {
-		for _, network := range c.Networks {
-			driver, ok := drivers[network]
-			if !ok || !c.Running {
-				continue
-			}
-			all = append(all, Finding{
-				Where: "container " + c.Name,
-				What:  fmt.Sprintf("it is on the %s network %s, which passes every firewall of this host", driver, network),
-				Hint:  "use a bridge network, or filter where its packets arrive",
-				Fails: p.Macvlan.V == "fail",
-			})
+	for _, e := range endpoints(d) {
+		if !e.onTheWire() {
+			continue
 		}
+		all = append(all, Finding{
+			Where: "container " + e.container.Name,
+			What:  fmt.Sprintf("it is on the %s network %s, which passes every firewall of this host", e.network.Driver, e.Network),
+			Hint:  "use a bridge network, or filter where its packets arrive",
+			Fails: p.Macvlan.V == "fail",
+		})
 	}
 	return all
 }

@@ -124,9 +124,9 @@ func TestContainersPastEveryFirewallAreFindings(t *testing.T) {
 	f := dockerHost(activeUFW())
 	f.Docker.Networks = append(f.Docker.Networks, facts.Network{Name: "lan", Driver: "macvlan"})
 	f.Docker.Containers = []facts.Container{
-		{Name: "bare", Running: true, Networks: []string{"lan"}},
-		{Name: "stopped", Networks: []string{"lan"}},
-		{Name: "plain", Running: true, Networks: []string{"bridge"}},
+		{Name: "bare", Running: true, Endpoints: []facts.Endpoint{{Network: "lan"}}},
+		{Name: "stopped", Endpoints: []facts.Endpoint{{Network: "lan"}}},
+		{Name: "plain", Running: true, Endpoints: []facts.Endpoint{{Network: "bridge"}}},
 	}
 	for _, mode := range []string{"warn", "fail"} {
 		p := block("ufw")

@@ -53,7 +53,11 @@ func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, only ...st
 		return nil, f, fmt.Errorf("reading the host: %w", err)
 	}
 	have.Unread = append(have.Unread, f.Unknown...)
-	return Diff(parts, have, memory), f, nil
+	plan := Diff(parts, have, memory)
+	for i := range plan {
+		plan[i].effects(have, f)
+	}
+	return plan, f, nil
 }
 
 // ids lists what has to be read: what is wanted, and what molo may have to let go.

@@ -3,6 +3,7 @@ package provision
 import (
 	"slices"
 
+	"molo/firewall"
 	"molo/internal/facts"
 	"molo/internal/resource"
 )
@@ -40,7 +41,8 @@ type Step struct {
 	Part     Part
 	Changes  []Change
 	Activate []Activation
-	Unread   []facts.Unread // what could not be read, so that this step is incomplete
+	Effects  []firewall.Effect // what the changes mean for published ports
+	Unread   []facts.Unread    // what could not be read, so that this step is incomplete
 	// Undo takes back what an interrupted run had written before this step.
 	Undo []Change
 }

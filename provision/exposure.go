@@ -18,8 +18,9 @@ type Surfaced interface {
 	// Facts and Read are those of Host.
 	Facts(context.Context) (facts.Facts, error)
 	Read(context.Context, []resource.ID) (Have, error)
-	// Surface reads what packets from outside can be addressed to.
-	Surface(context.Context) (facts.Surface, error)
+	// Surface reads what packets from outside can be addressed to, besides what Docker
+	// publishes.
+	Surface(context.Context, facts.Docker) (facts.Surface, error)
 }
 
 // Exposure says who reaches which port of a host.
@@ -84,23 +85,13 @@ func loaded(ctx context.Context, h Surfaced, f facts.Facts) (*firewall.Program, 
 	if err := whole(have.Unread); err != nil {
 		return nil, nil, err
 	}
-	var rules []resource.Rules
-	for _, id := range marked(PartFirewall) {
-		if r, ok := have.State[id].(resource.Rules); ok {
-			rules = append(rules, r)
-		}
-	}
-	families := []resource.Family{resource.IPv4}
-	if f.IPv6 {
-		families = append(families, resource.IPv6)
-	}
-	program, findings := firewall.Loaded(rules, families)
+	program, findings := firewall.Loaded(loadedRules(have), families(f))
 	return program, findings, nil
 }
 
 // look adds findings of its own to the view's, each of them once.
 func look(ctx context.Context, h Surfaced, p *firewall.Program, f facts.Facts, findings []firewall.Finding) (*Exposure, error) {
-	surface, err := h.Surface(ctx)
+	surface, err := h.Surface(ctx, f.Docker)
 	if err != nil {
 		return nil, fmt.Errorf("listing the ports of the host: %w", err)
 	}

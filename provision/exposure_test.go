@@ -22,7 +22,9 @@ type surfaced struct {
 	surface facts.Surface
 }
 
-func (s *surfaced) Surface(context.Context) (facts.Surface, error) { return s.surface, nil }
+func (s *surfaced) Surface(context.Context, facts.Docker) (facts.Surface, error) {
+	return s.surface, nil
+}
 
 // shop is a host with an inactive molo: a web container on every address, another on
 // loopback, and sshd.
@@ -48,19 +50,18 @@ func shop(rules ...string) *surfaced {
 			Installed: true, Running: true, Major: 28,
 			Networks: []facts.Network{{Name: "bridge", Driver: "bridge", Bridge: "docker0"}, {Name: "lan", Driver: "ipvlan"}},
 			Containers: []facts.Container{
-				{ID: "1", Name: "web", Running: true, Network: "bridge", Published: []facts.Publish{
+				{ID: "1", Name: "web", Running: true, Network: "bridge", Endpoints: []facts.Endpoint{
+					{Network: "bridge", Addresses: []netip.Addr{netip.MustParseAddr("172.17.0.2"), netip.MustParseAddr("2001:db8:d0c::2")}},
+				}, Published: []facts.Publish{
 					{Address: all, Port: 8080, Container: 80, Protocol: "tcp"}, {Address: all6, Port: 8080, Container: 80, Protocol: "tcp"},
 					{Address: all, Port: 53, Container: 53, Protocol: "udp"}, {Address: netip.MustParseAddr("127.0.0.1"), Port: 8081, Container: 80, Protocol: "tcp"},
 				}},
-				{ID: "2", Name: "cam", Running: true, Network: "lan", Networks: []string{"lan"}},
+				{ID: "2", Name: "cam", Running: true, Network: "lan", Endpoints: []facts.Endpoint{{Network: "lan"}}},
 			},
 		},
 	}
 	h.surface = facts.Surface{
 		Sockets: []facts.Socket{{Protocol: "tcp", Address: all, Port: 22, Process: "sshd"}, {Protocol: "tcp", Address: all6, Port: 22, Process: "sshd"}, {Protocol: "udp", Address: all, Port: 68}},
-		Endpoints: []facts.Endpoint{
-			{Container: "1", Network: "bridge", Addresses: []netip.Addr{netip.MustParseAddr("172.17.0.2"), netip.MustParseAddr("2001:db8:d0c::2")}},
-		},
 	}
 	return h
 }
@@ -337,5 +338,48 @@ func TestAStrangerIsNotSentWhereNothingIsPromised(t *testing.T) {
 		if k.To.Addr().IsLoopback() {
 			t.Errorf("without rules of molo's, %s is knocked at", k.To)
 		}
+	}
+}
+
+func TestAPlanSaysWhatBecomesOfPublishedPorts(t *testing.T) {
+	ctx := t.Context()
+	h := shop("allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in")
+	p := firewallPolicy(t, policyText)
+	effects := func(p *policy.Policy) string {
+		t.Helper()
+		plan, _, err := provision.MakePlan(ctx, h, h, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		if err := provision.WriteText(&out, plan.Outcomes()); err != nil {
+			t.Fatal(err)
+		}
+		var said []string
+		for line := range strings.Lines(out.String()) {
+			if strings.Contains(line, "->") && strings.Contains(line, "container") {
+				said = append(said, strings.TrimSpace(line))
+			}
+		}
+		return strings.Join(said, "\n")
+	}
+	first := `! 8080/tcp of container web over IPv6: everybody -> nobody (default: deny incoming)
+! 53/udp of container web: everybody -> 192.0.2.0/24, nobody else (default: deny incoming)`
+	if diff := cmp.Diff(first, effects(p)); diff != "" {
+		t.Errorf("the first plan (-want +got):\n%s", diff)
+	}
+	if report, err := provision.Apply(ctx, h, h, p); err != nil || len(report.Parts[0].Effects) != 2 {
+		t.Fatalf("error %v, report %+v", err, report.Parts[0].Effects)
+	}
+	if got := effects(p); got != "" {
+		t.Errorf("a plan without changes says:\n%s", got)
+	}
+	h.Is.UFW = shop().Is.UFW
+	if diff := cmp.Diff("! 8080/tcp of container web: everybody -> nobody (default: deny incoming)", effects(p)); diff != "" {
+		t.Errorf("after a rule went (-want +got):\n%s", diff)
+	}
+	h.Is.UFW.Rules4 = "### RULES ###\n" // half a file
+	if got := effects(&policy.Policy{}); got != "" {
+		t.Errorf("an uninstall that can't know says:\n%s", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"molo/firewall"
 	"molo/internal/facts"
 	"molo/internal/policy"
+	"molo/internal/resource"
 )
 
 // Connections is what Cut works on: the kernel's table of tracked connections.
@@ -14,7 +15,7 @@ const Connections = "connections"
 // firewallPart compiles the block firewall. Rules come into force when they are
 // loaded; connections that exist by then pass until they are cut.
 func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
-	part := Part{Name: PartFirewall, Stays: true}
+	part := Part{Name: PartFirewall, Stays: true, Program: &firewall.Program{}}
 	if p == nil {
 		return part, nil
 	}
@@ -29,6 +30,7 @@ func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 	if err != nil {
 		return Part{}, err
 	}
+	part.Program = program
 	for _, rules := range program.Rules() {
 		part.Want = append(part.Want, Wanted{rules, From(p.Range), program.Keep})
 	}
@@ -46,6 +48,38 @@ func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 		}
 	}
 	return part, nil
+}
+
+// effects says what the changes of the firewall's rules mean for published ports.
+// What can't be said is a note: it must not stop an uninstall.
+func (s *Step) effects(have Have, f facts.Facts) {
+	if s.Part.Program == nil || len(s.Changes) == 0 || f.Offline {
+		return
+	}
+	before, _ := firewall.Loaded(loadedRules(have), families(f))
+	effects, err := firewall.Effects(before, s.Part.Program, f)
+	if err != nil {
+		s.Part.Notes = append(s.Part.Notes, Note{Text: "what the change means for published ports can't be said: " + err.Error()})
+	}
+	s.Effects = effects
+}
+
+// loadedRules returns the rules of molo's that were read.
+func loadedRules(have Have) []resource.Rules {
+	var all []resource.Rules
+	for _, id := range marked(PartFirewall) {
+		if r, ok := have.State[id].(resource.Rules); ok {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+func families(f facts.Facts) []resource.Family {
+	if f.IPv6 {
+		return []resource.Family{resource.IPv4, resource.IPv6}
+	}
+	return []resource.Family{resource.IPv4}
 }
 
 // Denies reports whether the rules would refuse a connection if it were made now.

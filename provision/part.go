@@ -43,9 +43,11 @@ type Part struct {
 	// Violations are what the policy does not put up with and molo can't change: they
 	// make the run fail, after all has been done.
 	Violations []string
-	Notes      []Note
-	Attached   []Note // notes that only hold where something changes
-	Residual   []Note // notes that only hold once nothing is left to change
+	// Program is what the firewall's rules are rendered from.
+	Program  *firewall.Program
+	Notes    []Note
+	Attached []Note // notes that only hold where something changes
+	Residual []Note // notes that only hold once nothing is left to change
 }
 
 // Wanted is a resource that should be there, and what asks for it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"molo/firewall"
 	"molo/internal/facts"
 )
 
@@ -26,6 +27,7 @@ type Outcome struct {
 	Status   Status
 	Changes  []Change
 	Activate []Activation
+	Effects  []firewall.Effect
 	Unread   []facts.Unread
 	Notes    []Note
 	Err      error
@@ -73,7 +75,7 @@ func (r *Report) Note(part string, n Note) {
 func (p Plan) Outcomes() []Outcome {
 	var all []Outcome
 	for _, s := range p {
-		o := Outcome{Part: s.Part.Name, Status: OK, Changes: s.Changes, Activate: s.Activate, Unread: s.Unread, Notes: s.Part.Notes}
+		o := Outcome{Part: s.Part.Name, Status: OK, Changes: s.Changes, Activate: s.Activate, Effects: s.Effects, Unread: s.Unread, Notes: s.Part.Notes}
 		switch {
 		case s.Part.Blocked != "":
 			o.Status, o.Err = Failed, errors.New(s.Part.Blocked)
@@ -149,6 +151,7 @@ func (r *Report) add(s Step, err error) {
 	}
 	o.Changes = append(o.Changes, s.Changes...)
 	o.Activate = append(o.Activate, s.Activate...)
+	o.Effects = append(o.Effects, s.Effects...)
 }
 
 // of returns the outcome of a part, a new one if need be.

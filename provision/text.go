@@ -28,6 +28,9 @@ func writeOutcome(out *strings.Builder, o Outcome) {
 	for _, c := range o.Changes {
 		group = writeChange(out, c, group)
 	}
+	for _, e := range o.Effects {
+		fmt.Fprintf(out, "  ! %s\n", e)
+	}
 	for _, a := range o.Activate {
 		fmt.Fprintf(out, "  ! %s %s%s\n", a.Verb, a.Unit, join(": ", a.Why, a.Consequence))
 	}

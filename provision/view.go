@@ -3,19 +3,21 @@ package provision
 import (
 	"encoding/json"
 
+	"molo/firewall"
 	"molo/internal/facts"
 	"molo/internal/resource"
 )
 
 // outcomeJSON is how an Outcome looks in plans, reports and the run history.
 type outcomeJSON struct {
-	Part     string         `json:"part"`
-	Status   Status         `json:"status"`
-	Changes  []changeJSON   `json:"changes"`
-	Activate []Activation   `json:"activate"`
-	Unread   []facts.Unread `json:"unread,omitempty"`
-	Notes    []Note         `json:"notes,omitempty"`
-	Error    string         `json:"error,omitempty"`
+	Part     string            `json:"part"`
+	Status   Status            `json:"status"`
+	Changes  []changeJSON      `json:"changes"`
+	Activate []Activation      `json:"activate"`
+	Effects  []firewall.Effect `json:"effects,omitempty"`
+	Unread   []facts.Unread    `json:"unread,omitempty"`
+	Notes    []Note            `json:"notes,omitempty"`
+	Error    string            `json:"error,omitempty"`
 }
 
 type changeJSON struct {
@@ -31,7 +33,7 @@ type changeJSON struct {
 // in neither.
 func (o Outcome) MarshalJSON() ([]byte, error) {
 	view := outcomeJSON{
-		Part: o.Part, Status: o.Status, Changes: []changeJSON{}, Activate: o.Activate, Unread: o.Unread, Notes: o.Notes,
+		Part: o.Part, Status: o.Status, Changes: []changeJSON{}, Activate: o.Activate, Effects: o.Effects, Unread: o.Unread, Notes: o.Notes,
 	}
 	if view.Activate == nil {
 		view.Activate = []Activation{}

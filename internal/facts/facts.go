@@ -76,13 +76,19 @@ type Effective struct {
 
 // Container is one container, running or not.
 type Container struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Image     string    `json:"image"`
-	Running   bool      `json:"running"`
-	Network   string    `json:"network"`            // HostConfig.NetworkMode: "bridge", "host", …
-	Networks  []string  `json:"networks,omitempty"` // names of those it is connected to
-	Published []Publish `json:"published,omitempty"`
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Image     string     `json:"image"`
+	Running   bool       `json:"running"`
+	Network   string     `json:"network"` // HostConfig.NetworkMode: "bridge", "host", …
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+	Published []Publish  `json:"published,omitempty"`
+}
+
+// Endpoint is where a container is on a network.
+type Endpoint struct {
+	Network   string       `json:"network"`             // name
+	Addresses []netip.Addr `json:"addresses,omitempty"` // none while it does not run
 }
 
 // Publish is one published port of a container.

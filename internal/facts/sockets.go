@@ -5,8 +5,10 @@ import "net/netip"
 // Surface is what packets from outside can be addressed to, besides the published
 // ports in Docker.Containers.
 type Surface struct {
-	Sockets   []Socket   `json:"sockets,omitempty"`
-	Endpoints []Endpoint `json:"endpoints,omitempty"`
+	Sockets []Socket `json:"sockets,omitempty"`
+	// OnTheWire holds the sockets of containers that have addresses of their own on a
+	// link of the host (macvlan, ipvlan), in their own network namespaces.
+	OnTheWire []Socket `json:"on_the_wire,omitempty"`
 }
 
 // Socket is a port on which a process of the host takes in packets: a TCP listener
@@ -21,11 +23,4 @@ type Socket struct {
 	PID       int    `json:"pid,omitempty"`
 	Process   string `json:"process,omitempty"`   // "sshd"; at most 15 bytes
 	Container string `json:"container,omitempty"` // ID, if the process is in one
-}
-
-// Endpoint is a running container on a network.
-type Endpoint struct {
-	Container string       `json:"container"` // ID
-	Network   string       `json:"network"`   // name
-	Addresses []netip.Addr `json:"addresses,omitempty"`
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -169,7 +170,7 @@ func containersOf(list client.ContainerListResult) []facts.Container {
 			one.Name = strings.TrimPrefix(c.Names[0], "/")
 		}
 		if c.NetworkSettings != nil {
-			one.Networks = slices.Sorted(maps.Keys(c.NetworkSettings.Networks))
+			one.Endpoints = endpointsOf(c.NetworkSettings.Networks)
 		}
 		for _, p := range c.Ports {
 			if p.PublicPort != 0 {
@@ -177,6 +178,23 @@ func containersOf(list client.ContainerListResult) []facts.Container {
 			}
 		}
 		all = append(all, one)
+	}
+	return all
+}
+
+// endpointsOf sorts what the API has in a map.
+func endpointsOf(networks map[string]*network.EndpointSettings) []facts.Endpoint {
+	var all []facts.Endpoint
+	for _, name := range slices.Sorted(maps.Keys(networks)) {
+		e := facts.Endpoint{Network: name}
+		if settings := networks[name]; settings != nil {
+			for _, a := range []netip.Addr{settings.IPAddress, settings.GlobalIPv6Address} {
+				if a.IsValid() {
+					e.Addresses = append(e.Addresses, a)
+				}
+			}
+		}
+		all = append(all, e)
 	}
 	return all
 }

@@ -20,8 +20,9 @@ import (
 	"molo/internal/facts"
 )
 
-// Surface reads what packets from outside can be addressed to.
-func (h *Host) Surface(ctx context.Context) (facts.Surface, error) {
+// Surface reads what packets from outside can be addressed to, besides what Docker
+// publishes.
+func (h *Host) Surface(ctx context.Context, d facts.Docker) (facts.Surface, error) {
 	if h.offline() {
 		return facts.Surface{}, errors.New("these are the files of an image: nothing listens there")
 	}
@@ -29,11 +30,8 @@ func (h *Host) Surface(ctx context.Context) (facts.Surface, error) {
 	if err != nil {
 		return facts.Surface{}, err
 	}
-	endpoints, err := h.endpoints(ctx)
-	if err != nil {
-		return facts.Surface{}, err
-	}
-	return facts.Surface{Sockets: sockets, Endpoints: endpoints}, nil
+	wire, err := onTheWire(ctx, d)
+	return facts.Surface{Sockets: sockets, OnTheWire: wire}, err
 }
 
 // The states of sockets that take in packets of anybody, as bits (net/tcp_states.h).

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"molo/internal/facts"
 )
 
 // listen opens a TCP listener or a UDP socket and returns its port.
@@ -216,7 +218,7 @@ func TestAnImageHasNoSurface(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := &Host{root: dir}
-	if s, err := h.Surface(t.Context()); err == nil {
+	if s, err := h.Surface(t.Context(), facts.Docker{}); err == nil {
 		t.Errorf("got %v", s)
 	}
 	if s, err := h.NewStranger(t.Context()); err == nil {

@@ -5,65 +5,95 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/moby/moby/client"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"molo/internal/facts"
-	"molo/provision"
 )
 
-// endpoints asks the Engine API on which networks containers run. An engine that
-// does not run has none: it is not asked, its socket would start it.
-func (h *Host) endpoints(ctx context.Context) ([]facts.Endpoint, error) {
-	unit, err := h.unit(ctx, provision.DockerUnit)
+// onTheWire lists the sockets of running containers that have addresses of their own
+// on a link of the host, in their own network namespaces.
+func onTheWire(ctx context.Context, d facts.Docker) ([]facts.Socket, error) {
+	drivers := map[string]string{}
+	for _, n := range d.Networks {
+		drivers[n.Name] = n.Driver
+	}
+	var all []facts.Socket
+	for _, c := range d.Containers {
+		direct := slices.ContainsFunc(c.Endpoints, func(e facts.Endpoint) bool {
+			return drivers[e.Network] == "macvlan" || drivers[e.Network] == "ipvlan"
+		})
+		if !c.Running || !direct {
+			continue
+		}
+		sockets, err := socketsInside(ctx, c.ID)
+		if err != nil {
+			return nil, fmt.Errorf("listing the ports of container %s: %w", c.Name, err)
+		}
+		all = append(all, sockets...)
+	}
+	return all, nil
+}
+
+// socketsInside lists the sockets of a container that is not on the host's network.
+func socketsInside(ctx context.Context, id string) ([]facts.Socket, error) {
+	pid, err := containerPID(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if unit.Active != "active" && unit.Active != "reloading" {
-		return nil, nil
+	var sockets []facts.Socket
+	err = inNamespace(fmt.Sprintf("/proc/%d/ns/net", pid), func() error {
+		sockets, err = listeners()
+		return err
+	})
+	for i := range sockets {
+		sockets[i].Container = id
 	}
+	return sockets, err
+}
+
+func containerPID(ctx context.Context, id string) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
 	engine, err := client.New(client.WithHost(dockerSocket))
 	if err != nil {
-		return nil, fmt.Errorf("asking Docker for the addresses of containers: %w", err)
+		return 0, err
 	}
 	defer engine.Close()
-	list, err := engine.ContainerList(ctx, client.ContainerListOptions{})
+	c, err := engine.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("asking Docker for the addresses of containers: %w", err)
+		return 0, err
 	}
-	return endpointsOf(list), nil
+	if c.Container.State == nil || c.Container.State.Pid == 0 {
+		return 0, errors.New("it does not run any more")
+	}
+	return c.Container.State.Pid, nil
 }
 
-// endpointsOf sorts what the API has in maps.
-func endpointsOf(list client.ContainerListResult) []facts.Endpoint {
-	var all []facts.Endpoint
-	for _, c := range list.Items {
-		if c.NetworkSettings == nil {
-			continue
+// inNamespace does a job on a thread in another network namespace. The thread stays
+// locked, so that the runtime ends it with the goroutine.
+func inNamespace(path string, job func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		ns, err := os.Open(path)
+		if err != nil {
+			done <- err
+			return
 		}
-		for network, settings := range c.NetworkSettings.Networks {
-			if settings == nil {
-				continue
-			}
-			e := facts.Endpoint{Container: c.ID, Network: network}
-			for _, a := range []netip.Addr{settings.IPAddress, settings.GlobalIPv6Address} {
-				if a.IsValid() {
-					e.Addresses = append(e.Addresses, a)
-				}
-			}
-			all = append(all, e)
+		defer ns.Close()
+		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("entering %s: %w", path, err)
+			return
 		}
-	}
-	slices.SortFunc(all, func(a, b facts.Endpoint) int {
-		return strings.Compare(a.Container+a.Network, b.Container+b.Network)
-	})
-	return all
+		done <- job()
+	}()
+	return <-done
 }
 
 // RouteTo returns the link that leads to an address, and the host's own address
