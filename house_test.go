@@ -26,6 +26,7 @@ func below() map[string][]string {
 		"internal/jsontext":      {},
 		"templates":              {},
 		"firewall":               data,
+		"firewall/ufwtest":       {},
 		"nginx":                  append([]string{"templates"}, data...),
 		"provision":              append([]string{"internal/jsontext"}, compilers...),
 		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "nginx", "provision"},

@@ -7,6 +7,17 @@ import (
 	"molo/internal/facts"
 )
 
+// besides names what works on the same packets beside UFW and Docker.
+func besides(d facts.Docker) []Finding {
+	if !d.Effective.Firewalld {
+		return nil
+	}
+	return []Finding{{
+		Where: "Docker", What: "dockerd works through firewalld, which flushes molo's rules whenever it reloads and accepts what Docker publishes in tables of its own",
+		Hint: "systemctl disable --now firewalld && systemctl restart docker",
+	}}
+}
+
 // nftables reports whether Docker filters with nftables itself, which it can since
 // version 29. A daemon that does not run is judged by what it will start with, so
 // that the rules do not change with every stop of it. (dockerd refuses to start

@@ -32,7 +32,7 @@ func Compile(p *policy.Firewall, f facts.Facts) (*Program, error) {
 		return nil, err
 	}
 	program := &Program{
-		Findings: slices.Concat(c.findings, findings, pastFirewalls(p, f.Docker)),
+		Findings: slices.Concat(c.findings, findings, besides(f.Docker), pastFirewalls(p, f.Docker)),
 		Nftables: nftables(f.Docker), Keep: c.shut != "" && p.WhenUFWInactive.V == "keep" && p.PublishedPorts.V == "ufw",
 	}
 	for _, family := range families(f) {

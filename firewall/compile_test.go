@@ -94,6 +94,17 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
+func TestFirewalldIsAFinding(t *testing.T) {
+	f := dockerHost(activeUFW())
+	for _, firewalld := range []bool{false, true} {
+		f.Docker.Effective.Firewalld = firewalld
+		findings := compile(t, block("ufw"), f).Findings
+		if found := len(findings) == 1 && strings.Contains(findings[0].What, "firewalld"); found != firewalld {
+			t.Errorf("with firewalld %t the findings are %+v", firewalld, findings)
+		}
+	}
+}
+
 func TestCompileKnowsDockersBackend(t *testing.T) {
 	tests := []struct {
 		name   string

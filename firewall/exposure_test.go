@@ -162,6 +162,7 @@ func TestWithoutRulesOfMoloPublishedPortsAreOpen(t *testing.T) {
 		"0.0.0.0:8080": "everybody", "[::]:8080": "nobody", "[::]:9090": "nobody", "0.0.0.0:5353": "everybody",
 		"127.0.0.1:8081": "this host only", "203.0.113.2:8443": "everybody",
 		"0.0.0.0:22": "everybody", "[::]:22": "nobody", "0.0.0.0:53": "nobody", "0.0.0.0:68": "nobody", "127.0.0.1:5432": "this host only", "203.0.113.1:7000": "nobody",
+		"10.77.0.9:554": "everybody",
 	}
 	got := map[string]string{}
 	for _, e := range v.Exposures {

@@ -12,7 +12,7 @@ import (
 
 // FuzzRuleFile feeds the reader whatever a user.rules may hold. Whatever it
 // accepts has to compile into rules that are safe to load, must not open a port that
-// no line of the file speaks of, and must not be accepted without its end.
+// no rule which UFW would load opens, and must not be accepted without its end.
 func FuzzRuleFile(f *testing.F) {
 	f.Add(sample(f).Rules4)
 	f.Add(ruleFile())
@@ -35,8 +35,8 @@ func FuzzRuleFile(f *testing.F) {
 		checkRules(t, program.Rules())
 		for _, pkt := range []firewall.Packet{tcp(host + ":8080"), udp(host + ":53"), direct(tcp(host + ":8080"))} {
 			verdict, why := program.Decide(pkt)
-			if (verdict == firewall.Allow || verdict == firewall.Limit) && !speaksOf(text, pkt) {
-				t.Errorf("%v is open because of %q, but no line opens it", pkt, why)
+			if (verdict == firewall.Allow || verdict == firewall.Limit) && !loads(text, pkt) {
+				t.Errorf("%v is open because of %q, but no rule that ufw would load opens it", pkt, why)
 			}
 		}
 		if cut := strings.LastIndex(text, "### END RULES ###"); cut >= 0 {
@@ -48,24 +48,31 @@ func FuzzRuleFile(f *testing.F) {
 	})
 }
 
-// speaksOf reads the file once more and more crudely: is there any line that opens
-// something, for anybody, and has a field that the packet's port is in?
-func speaksOf(text string, pkt firewall.Packet) bool {
-	port := pkt.Original.Port()
+// loads reads the iptables rules, which are what counts for UFW, once more and more
+// crudely: is there any that lets somebody in, and is about the packet's port?
+func loads(text string, pkt firewall.Packet) bool {
 	for l := range strings.Lines(text) {
-		fields := strings.Fields(strings.TrimPrefix(l, "### tuple ###"))
-		if !strings.HasPrefix(l, "### tuple ###") || len(fields) < 6 {
+		words := strings.Fields(l)
+		if len(words) < 4 || words[0] != "-A" || words[1] != "ufw-user-input" && words[1] != "ufw-user-forward" {
 			continue
 		}
-		opens := strings.HasPrefix(fields[0], "allow") || strings.HasPrefix(fields[0], "limit")
-		if strings.HasPrefix(fields[0], "route:allow") || strings.HasPrefix(fields[0], "route:limit") {
-			opens, port = true, pkt.Destination.Port()
+		port := pkt.Original.Port()
+		if words[1] == "ufw-user-forward" {
+			port = pkt.Destination.Port()
 		}
-		protocol := fields[1] == "any" || fields[1] == pkt.Protocol.String()
-		if opens && protocol && (fields[2] == "any" || slices.ContainsFunc(strings.Split(fields[2], ","), func(item string) bool { return covers(item, port) })) {
+		value := func(options ...string) string {
+			i := slices.IndexFunc(words, func(w string) bool { return slices.Contains(options, w) })
+			if i < 0 || i+1 == len(words) {
+				return ""
+			}
+			return words[i+1]
+		}
+		target, protocol, ports := value("-j"), value("-p"), value("--dport", "--dports")
+		opens := target == "ACCEPT" || target == "ufw-user-limit-accept"
+		if opens && (protocol == "" || protocol == pkt.Protocol.String()) &&
+			(ports == "" || slices.ContainsFunc(strings.Split(ports, ","), func(item string) bool { return covers(item, port) })) {
 			return true
 		}
-		port = pkt.Original.Port()
 	}
 	return false
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"molo/firewall"
+	"molo/firewall/ufwtest"
 	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
@@ -19,13 +20,7 @@ import (
 // ruleFile returns a rule file of UFW with these tuples, short of what no reader
 // looks at.
 func ruleFile(tuples ...string) string {
-	var b strings.Builder
-	b.WriteString("*filter\n:ufw-user-input - [0:0]\n### RULES ###\n")
-	for _, tuple := range tuples {
-		fmt.Fprintf(&b, "\n### tuple ### %s\n-A ufw-user-input -j ACCEPT\n", tuple)
-	}
-	b.WriteString("\n### END RULES ###\nCOMMIT\n")
-	return b.String()
+	return ufwtest.RuleFile(false, tuples...)
 }
 
 const (
@@ -44,7 +39,7 @@ func activeUFW(tuples ...string) facts.UFW {
 			v4 = append(v4, tuple)
 		}
 	}
-	return facts.UFW{Installed: true, Enabled: true, Conf: enabledConf, Defaults: denyDefault, Rules4: ruleFile(v4...), Rules6: ruleFile(v6...)}
+	return facts.UFW{Installed: true, Enabled: true, Conf: enabledConf, Defaults: denyDefault, Rules4: ruleFile(v4...), Rules6: ufwtest.RuleFile(true, v6...)}
 }
 
 // dockerHost returns a host with a running Docker and this UFW.

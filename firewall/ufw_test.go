@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"molo/firewall"
+	"molo/firewall/ufwtest"
 	"molo/internal/facts"
 	"molo/internal/policy"
 )
@@ -66,7 +67,7 @@ func TestParseUFWReadsATuple(t *testing.T) {
 			if err != nil || len(findings) > 0 {
 				t.Fatal(findings, err)
 			}
-			tt.want.Line = 5
+			tt.want.Line = 20
 			if diff := cmp.Diff([]firewall.UFWRule{tt.want}, ufw.Rules4, comparable()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -86,9 +87,7 @@ func TestParseUFWLeavesOutAnAllowItDoesNotUnderstand(t *testing.T) {
 		{"a port of a protocol without ports", "allow gre 80 0.0.0.0/0 any 0.0.0.0/0 in", "protocol gre has no ports"},
 		{"an interface that iptables would read as an option", "allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in_$(x)", `bad interface name "$(x)"`},
 		{"an interface name of 16 bytes", "allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in_abcdefghijklmnop", `bad interface name "abcdefghijklmnop"`},
-		{"no interface name", "allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in_", `bad interface name ""`},
 		{"a direction that is new", "allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 through", `unknown direction "through"`},
-		{"one interface twice", "route:allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in_a!in_b", `direction "in_a!in_b" names two interfaces`},
 		{"two interfaces without route", "allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in_a!out_b", "two interfaces in a rule that is not for forwarded packets"},
 	}
 	for _, tt := range tests {
@@ -102,9 +101,37 @@ func TestParseUFWLeavesOutAnAllowItDoesNotUnderstand(t *testing.T) {
 			if len(ufw.Rules4) != 1 || ufw.Rules4[0].Ports[0].First != 443 {
 				t.Errorf("the rules that are left: %v", ufw.Rules4)
 			}
-			want := []firewall.Finding{{Where: "/etc/ufw/user.rules:5", What: "rule not understood, published ports that it opens stay shut: " + tt.what}}
+			want := []firewall.Finding{{Where: "/etc/ufw/user.rules:20", What: "rule not understood, published ports that it opens stay shut: " + tt.what}}
 			if diff := cmp.Diff(want, findings); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestARuleThatWasEditedOpensNothing changes what ufw-init loads and leaves what the ufw
+// command reads.
+func TestARuleThatWasEditedOpensNothing(t *testing.T) {
+	whole := ruleFile("allow any 80 0.0.0.0/0 any 192.0.2.0/24 in")
+	tests := map[string][2]string{
+		"another port":      {"-p tcp --dport 80", "-p tcp --dport 81"},
+		"another protocol":  {"-p tcp --dport 80", "-p udp --dport 80"},
+		"a narrower source": {"-p udp --dport 80 -s 192.0.2.0/24", "-p udp --dport 80 -s 192.0.2.1"},
+		"a condition more":  {"-p tcp --dport 80", "-p tcp --dport 80 -i eth0"},
+		"no rule for UDP":   {"-A ufw-user-input -p udp --dport 80 -s 192.0.2.0/24 -j ACCEPT\n", ""},
+		"another chain":     {"-A ufw-user-input -p tcp", "-A ufw-user-output -p tcp"},
+		"a state":           {"-j ACCEPT", "-m conntrack --ctstate RELATED -j ACCEPT"},
+	}
+	for name, edit := range tests {
+		t.Run(name, func(t *testing.T) {
+			u := activeUFW()
+			u.Rules4 = strings.Replace(whole, edit[0], edit[1], 1)
+			if u.Rules4 == whole {
+				t.Fatal("nothing was edited")
+			}
+			ufw, findings, err := firewall.ParseUFW(u)
+			if err != nil || len(ufw.Rules4) > 0 || len(findings) != 1 || findings[0].Where != "/etc/ufw/user.rules:20" {
+				t.Errorf("got rules %v, findings %v, error %v; want one finding", ufw.Rules4, findings, err)
 			}
 		})
 	}
@@ -118,23 +145,48 @@ func TestParseUFWRefuses(t *testing.T) {
 		want   string
 	}{
 		{"a deny that it does not understand", func(u *facts.UFW) { u.Rules4 = ruleFile("deny sctp 80 0.0.0.0/0 any 0.0.0.0/0 in") },
-			`reading /etc/ufw/user.rules:5: unknown protocol "sctp": leaving this rule out could open what it closes`},
-		{"a reject that it does not understand", func(u *facts.UFW) { u.Rules6 = ruleFile("reject tcp 80 ::/0 any bogus in") },
-			`reading /etc/ufw/user6.rules:5: bad address "bogus": leaving`},
+			`reading /etc/ufw/user.rules:20: unknown protocol "sctp": leaving this rule out could open what it closes`},
+		{"a reject that it does not understand", func(u *facts.UFW) { u.Rules6 = ufwtest.RuleFile(true, "reject tcp 80 ::/0 any bogus in") },
+			`reading /etc/ufw/user6.rules:20: bad address "bogus": leaving`},
 		{"a limit that it does not understand", func(u *facts.UFW) { u.Rules4 = ruleFile("limit tcp x 0.0.0.0/0 any 0.0.0.0/0 in") },
-			`reading /etc/ufw/user.rules:5: bad ports "x"`},
+			`reading /etc/ufw/user.rules:20: bad ports "x"`},
 		{"an action that is new", func(u *facts.UFW) { u.Rules4 = ruleFile("drop tcp 80 0.0.0.0/0 any 0.0.0.0/0 in") }, `unknown action "drop"`},
 		{"a kind of logging that is new", func(u *facts.UFW) { u.Rules4 = ruleFile("deny_loud tcp 80 0.0.0.0/0 any 0.0.0.0/0 in") }, `unknown kind of logging "loud"`},
 		{"a tuple that is too short", func(u *facts.UFW) { u.Rules4 = ruleFile("allow tcp 80 0.0.0.0/0") }, "4 fields instead of 6 to 9"},
 		{"a tuple that is too long", func(u *facts.UFW) { u.Rules4 = ruleFile("allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 a b in x") }, "10 fields instead of 6 to 9"},
 		{"a file without its end", func(u *facts.UFW) { u.Rules4 = whole[:strings.Index(whole, "### END")] }, "no complete list of rules"},
-		{"a file that ends within the end mark", func(u *facts.UFW) { u.Rules4 = whole[:strings.Index(whole, " RULES ###\nCOMMIT")] }, "no complete list of rules"},
+		{"a file that ends within the end mark", func(u *facts.UFW) { u.Rules4 = whole[:strings.Index(whole, " RULES ###\n\n### RATE")] }, "no complete list of rules"},
 		{"an empty file", func(u *facts.UFW) { u.Rules6 = "" }, "reading /etc/ufw/user6.rules: no complete list of rules"},
-		{"a second list of rules", func(u *facts.UFW) { u.Rules4 = whole + whole }, `reading /etc/ufw/user.rules:12: "### RULES ###" is not where it belongs`},
-		{"a rule behind the end", func(u *facts.UFW) { u.Rules4 = whole + "### tuple ### deny any any 0.0.0.0/0 any 0.0.0.0/0 in\n" }, "reading /etc/ufw/user.rules:10: a rule outside the list"},
+		{"a second list of rules", func(u *facts.UFW) { u.Rules4 = whole + whole }, `reading /etc/ufw/user.rules:47: "### RULES ###" is not where it belongs`},
+		{"a rule behind the end", func(u *facts.UFW) { u.Rules4 = whole + "### tuple ### deny any any 0.0.0.0/0 any 0.0.0.0/0 in\n" }, "reading /etc/ufw/user.rules:30: a line that ufw does not write outside the list"},
+		{"a rule ahead of the list", func(u *facts.UFW) {
+			u.Rules4 = strings.Replace(whole, "### RULES", "-A ufw-user-input -p tcp --dport 80 -j DROP\n### RULES", 1)
+		},
+			"reading /etc/ufw/user.rules:18: a line that ufw does not write outside the list"},
+		{"a file that commits nothing", func(u *facts.UFW) { u.Rules4 = strings.Replace(whole, "COMMIT\n", "", 1) }, "no complete list of rules"},
+		{"a deny whose iptables rule was edited", func(u *facts.UFW) {
+			u.Rules4 = strings.Replace(ruleFile("deny tcp 80 0.0.0.0/0 any 0.0.0.0/0 in"), "--dport 80 ", "--dport 8080 ", 1)
+		}, "reading /etc/ufw/user.rules:20: line 21 is not what ufw makes of the rule: somebody edited it: leaving"},
+		{"a limit whose iptables rules are gone", func(u *facts.UFW) {
+			u.Rules4 = strings.Replace(ruleFile("limit tcp 80 0.0.0.0/0 any 0.0.0.0/0 in"), "-A ufw-user-input -p tcp --dport 80 -j ufw-user-limit-accept\n", "", 1)
+		}, "reading /etc/ufw/user.rules:20: the rules that ufw makes of it are not below it"},
+		{"an allow with a deny below it", func(u *facts.UFW) {
+			u.Rules4 = strings.Replace(whole, "-A ufw-user-input", "-A ufw-user-input -j DROP\n-A ufw-user-input", 1)
+		}, "reading /etc/ufw/user.rules:20: line 21 is not what ufw makes of the rule"},
+		{"an allow that was made a deny", func(u *facts.UFW) { u.Rules4 = strings.Replace(whole, "-j ACCEPT", "-j DROP", 1) }, "reading /etc/ufw/user.rules:20: line 21 is not"},
+		{"a negation below an allow", func(u *facts.UFW) { u.Rules4 = strings.Replace(whole, "--dport 80", "! --dport 80", 1) }, "line 21 is not"},
+		{"a deny below an allow that it does not understand", func(u *facts.UFW) {
+			u.Rules4 = strings.Replace(ruleFile("allow tcp 80 0.0.0.0/0 any 10.0.0.0/255.0.255.0 in"), "-j ACCEPT", "-j DROP", 1)
+		}, "line 21 is not"},
+		{"a port twice below an allow", func(u *facts.UFW) { u.Rules4 = strings.Replace(whole, "--dport 80", "--dport 80 --dport 81", 1) }, "line 21 is not"},
+		{"no interface name", func(u *facts.UFW) { u.Rules4 = ruleFile("allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in_") }, `bad interface name ""`},
+		{"one interface twice", func(u *facts.UFW) { u.Rules4 = ruleFile("allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in_a!in_b") }, `direction "in_a!in_b" names two interfaces`},
+		{"a drop where it should log", func(u *facts.UFW) {
+			u.Rules4 = strings.Replace(ruleFile("allow_log tcp 80 0.0.0.0/0 any 0.0.0.0/0 in"), "-j RETURN", "-j DROP", 1)
+		}, "line 22 is not"},
 		{"a rule that somebody put in by hand", func(u *facts.UFW) {
 			u.Rules4 = strings.Replace(whole, "### END", "-A ufw-user-input -s 192.0.2.1 -j DROP\n### END", 1)
-		}, "reading /etc/ufw/user.rules:8: a line that ufw did not write"},
+		}, "reading /etc/ufw/user.rules:23: a line that ufw did not write"},
 		{"a default policy that it does not know", func(u *facts.UFW) { u.Defaults = strings.Replace(denyDefault, `"DROP"`, `"drop"`, 1) },
 			`reading /etc/default/ufw: DEFAULT_INPUT_POLICY is "drop", not ACCEPT, DROP or REJECT`},
 		{"a missing default policy", func(u *facts.UFW) { u.Defaults = "IPV6=yes\n" }, "DEFAULT_FORWARD_POLICY is \"\""},

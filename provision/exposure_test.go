@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"molo/firewall/ufwtest"
 	"molo/internal/facts"
 	"molo/internal/host/hosttest"
 	"molo/internal/policy"
@@ -30,13 +32,8 @@ func (s *surfaced) Surface(context.Context, facts.Docker) (facts.Surface, error)
 // loopback, and sshd.
 func shop(rules ...string) *surfaced {
 	ufwFile := func(v6 bool) string {
-		text := "### RULES ###\n"
-		for _, r := range rules {
-			if strings.Contains(r, "::") == v6 {
-				text += "\n### tuple ### " + r + "\n"
-			}
-		}
-		return text + "\n### END RULES ###\n"
+		tuples := slices.DeleteFunc(slices.Clone(rules), func(r string) bool { return strings.Contains(r, "::") != v6 })
+		return ufwtest.RuleFile(v6, tuples...)
 	}
 	all, all6 := netip.IPv4Unspecified(), netip.IPv6Unspecified()
 	h := &surfaced{}

@@ -70,6 +70,7 @@ type Effective struct {
 	LogDriver       string `json:"log_driver,omitempty"`
 	UsernsRemap     *bool  `json:"userns_remap,omitempty"`
 	FirewallBackend string `json:"firewall_backend,omitempty"` // "iptables" or "nftables"; told since 28.3
+	Firewalld       bool   `json:"firewalld,omitempty"`        // dockerd works through firewalld; told since 28.3
 	Rootless        bool   `json:"rootless,omitempty"`
 	Swarm           bool   `json:"swarm,omitempty"`
 }

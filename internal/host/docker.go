@@ -233,7 +233,10 @@ func effectiveOf(info system.Info, networks []network.Summary, major int) facts.
 		e.NoNewPrivileges = has(info.SecurityOptions, "name=no-new-privileges")
 	}
 	if info.FirewallBackend != nil {
-		e.FirewallBackend = info.FirewallBackend.Driver
+		// "iptables", "nftables+firewalld" (Controller.FirewallBackend of Docker 29).
+		var beside string
+		e.FirewallBackend, beside, _ = strings.Cut(info.FirewallBackend.Driver, "+")
+		e.Firewalld = beside == "firewalld"
 	}
 	for _, n := range networks {
 		if n.Name == "bridge" {
