@@ -3,7 +3,7 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LINTER   = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo test scenarios bench lint tools
+.PHONY: build demo test bench lint tools
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o molo ./cmd/agent
 
@@ -12,9 +12,6 @@ demo: tools build
 
 test: tools
 	go test -timeout 60m -p 2 -parallel 2 ./...
-
-scenarios: tools
-	go test -timeout 90m -parallel 2 -tags scenarios -run Scenario ./cmd/agent
 
 bench: tools
 	go test -run '^$$' -bench . ./...

@@ -80,6 +80,7 @@ func ruleSection(path, text string) ([]line, error) {
 	var section []line
 	begin, end := 0, 0 // line numbers
 	committed := false
+	var odd error
 	fits := frame()
 	number := 0
 	for text := range strings.Lines(text) {
@@ -95,7 +96,7 @@ func ruleSection(path, text string) ([]line, error) {
 		case begin > 0 && end == 0:
 			section = append(section, line{number, text})
 		case !fits.MatchString(text) || isUserRule(text):
-			return nil, fmt.Errorf("reading %s: a line that ufw does not write outside the list of rules", at(path, number))
+			odd = errors.Join(odd, fmt.Errorf("reading %s: a line that ufw does not write outside the list of rules", at(path, number)))
 		case text == "COMMIT":
 			committed = end > 0
 		}
@@ -103,7 +104,7 @@ func ruleSection(path, text string) ([]line, error) {
 	if begin == 0 || end == 0 || !committed {
 		return nil, fmt.Errorf("reading %s: no complete list of rules from %q to %q and COMMIT", path, rulesBegin, rulesEnd)
 	}
-	return section, nil
+	return section, odd
 }
 
 // frame matches the lines outside the list of rules as UFW 0.36 writes them: a file that

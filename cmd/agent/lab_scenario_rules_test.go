@@ -1,5 +1,3 @@
-//go:build scenarios
-
 package main
 
 import (
@@ -34,6 +32,13 @@ func (s *scene) rulesOfPorts() {
 		if got, want := s.get("W tcp 8080", "/remote"), s.stranger.Addr4.String()+":"; !strings.HasPrefix(got, want) {
 			s.Errorf("the container was asked by %q, want %s", got, want)
 		}
+	})
+	s.scenario(2, "whatever UFW logs", func(s *scene) {
+		for _, level := range []string{"full", "off"} {
+			s.ufw("logging "+level, "allow log-all 8080/tcp")
+			s.expect(map[string]outcome{"W tcp 8080": open, "W tcp 8443": silent})
+		}
+		s.ufw("logging low")
 	})
 	s.scenario(3, "an allowed port of the host opens no container that listens on the same port", func(s *scene) {
 		s.ufw("allow 80/tcp")

@@ -87,7 +87,8 @@ type Publish struct {
 
 // PortRange is a range of ports, both ends included; a single port is First == Last.
 type PortRange struct {
-	First, Last uint16
+	First uint16 `json:"first"`
+	Last  uint16 `json:"last"`
 }
 
 // Site is a block site: one name served by nginx, proxied to one upstream.
