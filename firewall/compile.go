@@ -27,6 +27,24 @@ func Compile(p *policy.Firewall, f facts.Facts) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.compile(f)
+}
+
+// Shut compiles the program that holds where UFW's rules can't be had, for the reason
+// given: what Docker publishes is shut, but for the publish blocks of the policy.
+func Shut(p *policy.Firewall, f facts.Facts, why string) (*Program, error) {
+	closed := *p
+	closed.PublishedPorts.V = "closed"
+	c, err := newCompiler(&closed, f)
+	if err != nil {
+		return nil, err
+	}
+	c.shut = "default: " + why
+	return c.compile(f)
+}
+
+func (c *compiler) compile(f facts.Facts) (*Program, error) {
+	p := c.policy
 	links, findings, err := sortBridges(p, f)
 	if err != nil {
 		return nil, err

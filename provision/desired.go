@@ -12,22 +12,38 @@ import (
 	"molo/nginx"
 )
 
-// Desired says what each part of the host should be. Either all of it is known, or
-// there is an error that lists everything wrong and nothing must be written.
-func Desired(p *policy.Policy, f facts.Facts) ([]Part, error) {
+// Desired says what each part of the host should be, or of the named ones. Either all
+// of it is known, or there is an error that lists everything wrong and nothing must be
+// written.
+//
+// One thing is more important than that: a published port that nothing shuts. Where the
+// firewall's rules can't be made, the parts are just one, which fails, and which shuts
+// published ports as long as no rules of molo's stand there.
+func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
+	makers := map[string]func() (Part, error){
+		PartFirewall: func() (Part, error) { return firewallPart(p.Firewall, f) },
+		PartDocker:   func() (Part, error) { return dockerPart(p.Docker, f.Docker) },
+		PartNginx:    func() (Part, error) { return nginxPart(p.Sites, f.Nginx) },
+	}
 	var parts []Part
 	var problems []error
-	add := func(part Part, err error) {
-		parts = append(parts, part)
-		problems = append(problems, err)
+	open := false
+	for _, name := range Parts() {
+		if len(only) > 0 && !slices.Contains(only, name) {
+			continue
+		}
+		part, err := makers[name]()
+		parts, problems = append(parts, part), append(problems, err)
+		open = open || err != nil && name == PartFirewall
 	}
-	add(firewallPart(p.Firewall, f))
-	add(dockerPart(p.Docker, f.Docker))
-	add(nginxPart(p.Sites, f.Nginx))
-	if err := errors.Join(problems...); err != nil {
-		return nil, err
+	err := errors.Join(problems...)
+	switch shut, shutErr := shutPart(p.Firewall, f, err); {
+	case err == nil:
+		return parts, nil
+	case open && shutErr == nil:
+		return []Part{shut}, nil
 	}
-	return parts, nil
+	return nil, err
 }
 
 // MakePlan reads the host and says what has to be done, in the named parts, or in all
@@ -37,12 +53,9 @@ func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, only ...st
 	if err != nil {
 		return nil, f, fmt.Errorf("reading the host: %w", err)
 	}
-	parts, err := Desired(p, f)
+	parts, err := Desired(p, f, only...)
 	if err != nil {
 		return nil, f, err
-	}
-	if len(only) > 0 {
-		parts = slices.DeleteFunc(parts, func(part Part) bool { return !slices.Contains(only, part.Name) })
 	}
 	memory, err := s.Load(ctx)
 	if err != nil {

@@ -50,6 +50,24 @@ func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 	return part, nil
 }
 
+// shutPart is what holds while the rules can't be made, because of why: rules that are
+// loaded stay, whatever they are; where there are none, as after a boot, published
+// ports are shut.
+func shutPart(p *policy.Firewall, f facts.Facts, why error) (Part, error) {
+	if p == nil || why == nil {
+		return Part{}, why
+	}
+	program, err := firewall.Shut(p, f, "ufw's rules could not be read")
+	if err != nil {
+		return Part{}, err
+	}
+	part := Part{Name: PartFirewall, Stays: true, Program: program, Violations: []string{why.Error()}}
+	for _, rules := range program.Rules() {
+		part.Want = append(part.Want, Wanted{rules, From(p.Range), true})
+	}
+	return part, nil
+}
+
 // effects says what the changes of the firewall's rules mean for published ports.
 // What can't be said is a note: it must not stop an uninstall.
 func (s *Step) effects(have Have, f facts.Facts) {

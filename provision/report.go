@@ -79,6 +79,8 @@ func (p Plan) Outcomes() []Outcome {
 		switch {
 		case s.Part.Blocked != "":
 			o.Status, o.Err = Failed, errors.New(s.Part.Blocked)
+		case len(s.Part.Violations) > 0:
+			o.Status, o.Err = Failed, s.Part.violation()
 		case !s.Empty():
 			o.Status = Planned
 		case len(s.Unread) > 0:
@@ -109,12 +111,19 @@ func (s Step) hindrance() error {
 		problems = append(problems, errors.New(s.Part.Blocked))
 	}
 	if s.Empty() {
-		for _, v := range s.Part.Violations {
-			problems = append(problems, errors.New(v))
-		}
+		problems = append(problems, s.Part.violation())
 	}
 	for _, u := range s.Unread {
 		problems = append(problems, fmt.Errorf("%s could not be read: %s", u.What, u.Why))
+	}
+	return errors.Join(problems...)
+}
+
+// violation joins the violations.
+func (p Part) violation() error {
+	var problems []error
+	for _, v := range p.Violations {
+		problems = append(problems, errors.New(v))
 	}
 	return errors.Join(problems...)
 }

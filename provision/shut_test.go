@@ -1,0 +1,74 @@
+package provision_test
+
+import (
+	"strings"
+	"testing"
+
+	"molo/internal/policy"
+	"molo/internal/resource"
+	"molo/provision"
+)
+
+// TestWithoutUsableRulesOfUFWNothingOpens applies with half a rule file.
+func TestWithoutUsableRulesOfUFWNothingOpens(t *testing.T) {
+	ctx := t.Context()
+	half := "### RULES ###\n"
+	good := firewallPolicy(t, "docker {}\n"+policyText)
+	reach := func(h *surfaced) string {
+		t.Helper()
+		h.Is.UFW = shop("allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in").Is.UFW
+		e, err := provision.Exposed(ctx, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range e.Exposures {
+			if x.Port == 8080 && x.Address.Is4() {
+				return x.Words()[0] + " because of " + x.Reach[0].Why
+			}
+		}
+		return "gone"
+	}
+	fails := func(h *surfaced, p *policy.Policy) {
+		t.Helper()
+		h.Is.UFW.Rules4 = half
+		plan, _, err := provision.MakePlan(ctx, h, h, p)
+		if err != nil || len(plan) != 1 || plan.Outcomes()[0].Err == nil {
+			t.Errorf("the plan has %d parts, error %v", len(plan), err)
+		}
+		report, err := provision.Apply(ctx, h, h, p)
+		if err != nil || report.Failed() == nil || !strings.Contains(report.Failed().Error(), "/etc/ufw/user.rules") {
+			t.Errorf("the apply says %v, error %v", report.Failed(), err)
+		}
+		if _, ok := h.State[resource.KeyID(provision.DaemonJSON, "icc")]; ok {
+			t.Error("daemon.json was written nevertheless")
+		}
+	}
+
+	fresh := shop()
+	fails(fresh, good)
+	if got := reach(fresh); !strings.HasPrefix(got, "nobody because of default: ufw's rules could not be read") {
+		t.Errorf("where no rules were loaded, 8080 is reached by %s", got)
+	}
+	loaded := shop("allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in")
+	if _, err := provision.Apply(ctx, loaded, loaded, firewallPolicy(t, policyText)); err != nil {
+		t.Fatal(err)
+	}
+	fails(loaded, good)
+	if got := reach(loaded); got != "everybody because of ufw: allow 8080/tcp" {
+		t.Errorf("where rules were loaded, 8080 is reached by %s", got)
+	}
+}
+
+// TestOnlyTheNamedPartsHaveToBeRight has a daemon.json that nobody can merge into.
+func TestOnlyTheNamedPartsHaveToBeRight(t *testing.T) {
+	h := shop()
+	h.Is.Docker.Config = "{"
+	p := firewallPolicy(t, "docker {}\n"+policyText)
+	if _, err := provision.Apply(t.Context(), h, h, p); err == nil {
+		t.Error("an apply of everything has no error")
+	}
+	report, err := provision.Apply(t.Context(), h, h, p, provision.PartFirewall)
+	if err != nil || report.Failed() != nil || !report.Has(provision.PartFirewall, provision.Changed) {
+		t.Errorf("an apply of the firewall alone: error %v, %v", err, report.Failed())
+	}
+}
