@@ -81,7 +81,7 @@ type View struct {
 // containers are judged by the program, which need not be the one that is loaded
 // (see Loaded); packets to sockets of the host by UFW's rules.
 func Look(p *Program, f facts.Facts, s facts.Surface) (*View, error) {
-	input, findings, err := readInput(f)
+	input, findings, err := readInput(f, s.WithoutUFW)
 	if err != nil {
 		return nil, err
 	}

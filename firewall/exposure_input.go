@@ -1,6 +1,8 @@
 package firewall
 
 import (
+	"slices"
+
 	"molo/internal/facts"
 	"molo/internal/resource"
 )
@@ -10,13 +12,21 @@ type input map[resource.Family][]Rule
 
 // readInput lists UFW's rules for the host itself: those that Compile mirrors for
 // published ports, on what the packet carries.
-func readInput(f facts.Facts) (input, []Finding, error) {
+func readInput(f facts.Facts, without []string) (input, []Finding, error) {
 	ufw, findings, err := ParseUFW(f.UFW)
 	if err != nil {
 		return nil, nil, err
 	}
 	lists := input{}
 	for _, family := range []resource.Family{resource.IPv4, resource.IPv6} {
+		if ufw.Active && slices.Contains(without, string(family)) && (family == resource.IPv4 || ufw.IPv6) {
+			lists[family] = []Rule{{Verdict: Allow, Why: "ufw is enabled, but its rules are not loaded"}}
+			findings = append(findings, Finding{
+				Where: string(family) + "tables filter", Hint: "ufw disable && ufw enable, then molo apply",
+				What: "ufw is enabled, but its rules are not loaded: every port of the host itself is open to everybody",
+			})
+			continue
+		}
 		lists[family] = incoming(ufw.rules(family))
 		for i := range lists[family] {
 			lists[family][i].Match.Published = false

@@ -3,6 +3,7 @@ package firewall_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,6 +215,23 @@ func TestTheHostItselfIsAsOpenAsUFWLeavesIt(t *testing.T) {
 				t.Errorf("sshd (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWhereUFWIsNotLoadedTheHostIsOpen(t *testing.T) {
+	f, s := exposedHost(sample(t))
+	s.WithoutUFW = []string{"ip6"}
+	v, err := firewall.Look(compile(t, block("ufw"), f), f, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range v.Exposures {
+		if want := e.Address == netip.IPv6Unspecified(); e.Name == "sshd" && want != strings.Contains(e.Reach[0].Why, "not loaded") {
+			t.Errorf("sshd on %s is reached by %s because of %s", e.Address, e.Words()[0], e.Reach[0].Why)
+		}
+	}
+	if !slices.ContainsFunc(v.Findings, func(f firewall.Finding) bool { return f.Where == "ip6tables filter" }) {
+		t.Errorf("the findings are %+v", v.Findings)
 	}
 }
 

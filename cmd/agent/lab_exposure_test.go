@@ -111,9 +111,27 @@ func TestExposureSaysWhoReachesWhat(t *testing.T) {
 		w.says(map[string]string{"web 0.0.0.0 8080/tcp": "allow | ufw: allow 8080/tcp # the shop"})
 		w.says(map[string]string{"web 0.0.0.0 8080/tcp": denied}, "--planned")
 		w.explains()
+		w.macvlan()
+		w.sh("iptables -S INPUT | grep -e '-j ufw' | sed s/^-A/-D/ | while read -r rule; do iptables $rule; done")
+		w.says(map[string]string{
+			"sshd 0.0.0.0 22/tcp": "allow | ufw is enabled, but its rules are not loaded", "sshd :: 22/tcp": "allow | ufw: allow 22/tcp",
+			"iptables filter": "ufw is enabled, but its rules are not loaded: every port of the host itself is open to everybody",
+		})
+		w.sh("ufw disable; ufw --force enable")
 		w.sh("iptables -F MOLO-IN; iptables -t mangle -F MOLO-GUARD-IN")
 		w.says(map[string]string{"web 0.0.0.0 8080/tcp": open, "web :: 8082/tcp": denied})
 	})
+}
+
+// macvlan checks the ports of a container that no rule of the host is about.
+func (w *world) macvlan() {
+	w.Helper()
+	addr := strings.TrimSpace(w.sh("docker inspect -f '{{.NetworkSettings.Networks.lan.IPAddress}}' cam"))
+	const why = "its macvlan network lan passes every firewall of this host"
+	w.says(map[string]string{"cam " + addr + " 80/tcp": "allow | " + why})
+	if out := w.molo(0, "exposure", "--from", w.stranger.Addr4.String(), "--to", addr+":80/tcp").Stdout; !strings.Contains(out, why) {
+		w.Errorf("a connection to the container on the wire is explained so:\n%s", out)
+	}
 }
 
 // explains asks about single connections.

@@ -9,6 +9,9 @@ type Surface struct {
 	// OnTheWire holds the sockets of containers that have addresses of their own on a
 	// link of the host (macvlan, ipvlan), in their own network namespaces.
 	OnTheWire []Socket `json:"on_the_wire,omitempty"`
+	// WithoutUFW names the address families, "ip" and "ip6", in which no chain of UFW's
+	// is hooked into INPUT, whatever its files say.
+	WithoutUFW []string `json:"without_ufw,omitempty"`
 }
 
 // Socket is a port on which a process of the host takes in packets: a TCP listener

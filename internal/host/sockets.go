@@ -31,7 +31,11 @@ func (h *Host) Surface(ctx context.Context, d facts.Docker) (facts.Surface, erro
 		return facts.Surface{}, err
 	}
 	wire, err := onTheWire(ctx, d)
-	return facts.Surface{Sockets: sockets, OnTheWire: wire}, err
+	if err != nil {
+		return facts.Surface{}, err
+	}
+	without, err := h.withoutUFW(ctx)
+	return facts.Surface{Sockets: sockets, OnTheWire: wire, WithoutUFW: without}, err
 }
 
 // The states of sockets that take in packets of anybody, as bits (net/tcp_states.h).

@@ -7,12 +7,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"molo/internal/facts"
+	"molo/internal/resource"
 	"molo/provision"
 )
 
@@ -60,6 +62,27 @@ func (h *Host) ufwFacts(ctx context.Context, f *facts.Facts) {
 			f.UFW.Enabled = true
 		}
 	}
+}
+
+// withoutUFW lists the families in which UFW has no say about packets to the host:
+// somebody flushed its chains, or it could not load them.
+func (h *Host) withoutUFW(ctx context.Context) ([]string, error) {
+	families := []resource.Family{resource.IPv4}
+	if hasIPv6() {
+		families = append(families, resource.IPv6)
+	}
+	var all []string
+	for _, family := range families {
+		tables, err := h.saveAs(ctx, family, "")
+		if err != nil {
+			return nil, err
+		}
+		hooked := slices.ContainsFunc(tables.saved["filter"].rules["INPUT"], func(rule string) bool { return strings.Contains(rule, "-j ufw") })
+		if !hooked {
+			all = append(all, string(family))
+		}
+	}
+	return all, nil
 }
 
 // lockUFW waits until no ufw is changing its files. Where nobody has ever taken the
