@@ -29,11 +29,15 @@ type Change struct {
 	Want  resource.Resource
 	Cause Cause
 	From  Origin
+	// Keep says, for a key, how many of the objects around it were there before it was
+	// created: where it is removed again they stay, even if that leaves them empty.
+	Keep int
 }
 
 // Inverse returns the change that takes c back.
 func (c Change) Inverse() Change {
-	return Change{ID: c.ID, Have: c.Want, Want: c.Have, Cause: c.Cause, From: c.From}
+	c.Have, c.Want = c.Want, c.Have
+	return c
 }
 
 // Step is what one part of the host needs.
@@ -71,6 +75,8 @@ func (p Plan) Unread() []facts.Unread {
 type Have struct {
 	State  map[resource.ID]resource.Resource
 	Unread []facts.Unread
+	// Depth says, of keys that are not there, how many of the objects around them are.
+	Depth map[resource.ID]int
 	// Blind holds the IDs that could not be read.
 	Blind map[resource.ID]bool
 }
@@ -117,9 +123,27 @@ func wanted(part Part, have Have, memory Memory) []Change {
 		if have.Blind[id] || w.Equal(old) || w.Keep && old != nil {
 			continue
 		}
-		changes = append(changes, Change{ID: id, Have: old, Want: w.Resource, Cause: cause(w.Resource, memory), From: w.From})
+		changes = append(changes, Change{ID: id, Have: old, Want: w.Resource, Cause: cause(w.Resource, memory), From: w.From, Keep: keep(id, have, memory)})
 	}
 	return changes
+}
+
+// keep says how many of the objects around a key are the owner's. One that is there only
+// because molo created another key in it does not count.
+func keep(id resource.ID, have Have, memory Memory) int {
+	n := have.Depth[id]
+	if n == 0 {
+		return 0
+	}
+	file, path := resource.SplitKey(id)
+	for other, owned := range memory.Owned {
+		otherFile, otherPath := resource.SplitKey(other)
+		created := owned.Prior.Resource == nil && owned.Keep < n
+		if other.Kind() == "key" && otherFile == file && created && slices.Equal(path[:owned.Keep+1], otherPath[:min(owned.Keep+1, len(otherPath))]) {
+			n = owned.Keep
+		}
+	}
+	return n
 }
 
 // cause tells a drift from a changed policy by what molo wrote last.
@@ -150,7 +174,7 @@ func released(part Part, have Have, memory Memory) []Change {
 		if !ours || same(old, owned.Prior.Resource) {
 			continue
 		}
-		changes = append(changes, Change{ID: id, Have: old, Want: owned.Prior.Resource, Cause: Released})
+		changes = append(changes, Change{ID: id, Have: old, Want: owned.Prior.Resource, Cause: Released, Keep: owned.Keep})
 	}
 	return changes
 }

@@ -24,6 +24,7 @@ type Owned struct {
 	Part    string       `json:"part"`
 	Applied string       `json:"applied"` // Fingerprint of what molo wrote last
 	Prior   resource.Box `json:"prior"`   // what was there before molo; empty: nothing
+	Keep    int          `json:"keep,omitempty"`
 }
 
 // Pending is the intent of a step, noted before its first write and forgotten
@@ -86,7 +87,7 @@ func (m Memory) proven(part string) Memory {
 			delete(m.Owned, c.ID)
 			continue
 		case !known:
-			owned = Owned{Part: part, Prior: resource.Box{Resource: c.Have}}
+			owned = Owned{Part: part, Prior: resource.Box{Resource: c.Have}, Keep: c.Keep}
 		}
 		owned.Applied = Fingerprint(c.Want)
 		m.Owned[c.ID] = owned

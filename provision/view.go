@@ -54,12 +54,13 @@ type changeState struct {
 	Want  resource.Box `json:"want"`
 	Cause Cause        `json:"cause"`
 	From  Origin       `json:"from"`
+	Keep  int          `json:"keep,omitempty"`
 }
 
 // MarshalJSON writes the change whole, contents of files included: it is for
 // Memory, which only root can read.
 func (c Change) MarshalJSON() ([]byte, error) {
-	return json.Marshal(changeState{c.ID, resource.Box{Resource: c.Have}, resource.Box{Resource: c.Want}, c.Cause, c.From})
+	return json.Marshal(changeState{c.ID, resource.Box{Resource: c.Have}, resource.Box{Resource: c.Want}, c.Cause, c.From, c.Keep})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -68,6 +69,6 @@ func (c *Change) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return err
 	}
-	*c = Change{s.ID, s.Have.Resource, s.Want.Resource, s.Cause, s.From}
+	*c = Change{s.ID, s.Have.Resource, s.Want.Resource, s.Cause, s.From, s.Keep}
 	return nil
 }

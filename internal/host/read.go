@@ -29,7 +29,7 @@ type reader struct {
 func (h *Host) Read(ctx context.Context, ids []resource.ID) (provision.Have, error) {
 	r := reader{
 		host: h, docs: map[string]*jsontext.Document{}, tables: map[resource.Family]ruleset{},
-		have: provision.Have{State: map[resource.ID]resource.Resource{}, Blind: map[resource.ID]bool{}},
+		have: provision.Have{State: map[resource.ID]resource.Resource{}, Depth: map[resource.ID]int{}, Blind: map[resource.ID]bool{}},
 	}
 	for _, id := range ids {
 		state, err := r.read(ctx, id)
@@ -110,6 +110,7 @@ func (r *reader) readKey(id resource.ID) (resource.Resource, error) {
 	}
 	raw, ok := doc.Get(path...)
 	if !ok {
+		r.have.Depth[id] = doc.Depth(path...)
 		return nil, nil
 	}
 	return resource.Key{File: file, Path: path, Value: raw, Raw: true}, nil

@@ -114,7 +114,7 @@ func merge(old []byte, changes []provision.Change) ([]byte, error) {
 		key, ok := c.Want.(resource.Key)
 		switch {
 		case !ok:
-			doc.Prune(0, path...)
+			doc.Prune(c.Keep, path...)
 		case key.Raw:
 			err = doc.Restore(key.Value, path...)
 		default:

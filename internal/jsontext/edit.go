@@ -11,13 +11,38 @@ import (
 	"unicode/utf8"
 )
 
+// elementMark begins the last part of a path to an element of an array.
+const elementMark = "[]"
+
+// Element returns the last part of the path to an element of an array: the element is
+// found by its value, wherever it stands, and added at the end. No key that dockerd
+// knows is spelled like it.
+func Element(value json.RawMessage) string {
+	v, valid := decode(value)
+	if !valid {
+		return elementMark + string(value)
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return elementMark + string(value)
+	}
+	return elementMark + strings.TrimSuffix(out.String(), "\n")
+}
+
+func isElement(part string) bool { return strings.HasPrefix(part, elementMark) }
+
 // Set gives the member at path this value, creating it and the objects around it
 // where they are missing. A value equal to what is there, however it is spelled,
 // changes not one byte. Else the new value takes the place of the old one's bytes,
 // or a new member comes last in its object, laid out as its surroundings are; keys,
 // numbers and texts stay spelled as they are in value.
 //
-// Where an element of path is there but is no object, Set returns an *Error that
+// The last part of path may be an Element, which is then a member of an array; value
+// must be what it was made of.
+//
+// Where a part of path is there but is no object, or no array, Set returns an *Error that
 // points at it in the text given to Parse. Any other error is about value or path.
 // After an error the document is as before.
 func (d *Document) Set(value json.RawMessage, path ...string) error {
@@ -50,18 +75,22 @@ func (d *Document) put(text string, path []string, spell func(s style, old, text
 	parents, name := path[:len(path)-1], path[len(path)-1]
 	for i, parent := range parents {
 		m := o.byName[parent]
+		array := isElement(path[i+1])
 		if m == nil {
 			m = o.insert(s, parent)
-			m.value.object = &object{}
+			m.value.object = &object{array: array}
 		}
-		if m.value.object == nil {
-			return d.notAnObject(path[:i+1])
+		if m.value.object == nil || m.value.object.array != array {
+			return d.notA(array, path[:i+1])
 		}
 		o, s = m.value.object, s.into(o, m)
 	}
 	m := o.byName[name]
 	if m == nil {
 		m = o.insert(s, name)
+	}
+	if o.array {
+		text, _ = strings.CutPrefix(name, elementMark)
 	}
 	d.blank = false
 	spelled := spell(s.into(o, m), m.value.String(), text)
@@ -96,10 +125,13 @@ func checkMember(text string, path []string) error {
 	return nil
 }
 
-// notAnObject points at path in the text given to Parse, which is what is on disk
-// while the caller reads the error, and not in the text as edited so far.
-func (d *Document) notAnObject(path []string) error {
+// notA points at path in the text given to Parse, which is what is on disk while the
+// caller reads the error, and not in the text as edited so far.
+func (d *Document) notA(array bool, path []string) error {
 	message := dotted(path) + " is not an object, so nothing can be set in it: make it one, { }, or remove it"
+	if array {
+		message = dotted(path) + " is not a list, so nothing can be added to it: make it one, [ ], or remove it"
+	}
 	original, err := Parse([]byte(d.source))
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"molo/internal/jsontext"
 )
 
 // names are few, so that edits meet what is there and each other.
@@ -28,6 +30,9 @@ func randomEdits(random *rand.Rand) []edit {
 			edits[i].path = append(edits[i].path, pick(random, names()...))
 		}
 		edits[i].value = json.RawMessage(pick(random, values()...))
+		if random.IntN(3) == 0 {
+			edits[i].path = append(edits[i].path, jsontext.Element(edits[i].value))
+		}
 	}
 	return edits
 }

@@ -51,14 +51,13 @@ func (s *scanner) document() (*Document, error) {
 
 // value reads a value. It recurses as deep as begin lets it.
 func (s *scanner) value() (value, error) {
-	start := s.pos
 	switch s.peek() {
 	case '{':
 		o, err := s.object()
 		return value{object: o}, err
 	case '[':
-		err := s.array()
-		return value{text: s.text[start:s.pos]}, err
+		o, err := s.array()
+		return value{object: o}, err
 	case '"':
 		text, err := s.string()
 		return value{text: text}, err
@@ -71,27 +70,50 @@ func (s *scanner) object() (*object, error) {
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	o := &object{head: s.blanks()}
-	if s.end('}') {
+	return s.members(&object{head: s.blanks()}, '}', s.member)
+}
+
+// array reads an array; its elements are members without keys.
+func (s *scanner) array() (*object, error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	return s.members(&object{array: true, head: s.blanks()}, ']', s.element)
+}
+
+// members reads what is between the blanks after the opening bracket and the closing one.
+func (s *scanner) members(o *object, bracket byte, read func(*object) (*member, error)) (*object, error) {
+	if s.end(bracket) {
 		return o, nil
 	}
 	var before, after string
 	for {
-		m, err := s.member(o)
+		m, err := read(o)
 		if err != nil {
 			return nil, err
 		}
 		m.before, m.after = before, after
 		o.add(m)
 		before = s.blanks()
-		if s.end('}') {
+		if s.end(bracket) {
 			o.tail = before
 			return o, nil
 		}
-		if after, err = s.comma('}'); err != nil {
+		if after, err = s.comma(bracket); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// element reads an element of an array.
+func (s *scanner) element(*object) (*member, error) {
+	m := &member{offset: s.pos}
+	var err error
+	if m.value, err = s.value(); err != nil {
+		return nil, err
+	}
+	m.name = Element(json.RawMessage(m.value.String()))
+	return m, nil
 }
 
 // member reads a key and its value, which are to join o.
@@ -120,28 +142,6 @@ func (s *scanner) member(o *object) (*member, error) {
 	m.colon = s.text[start:s.pos]
 	m.value, err = s.value()
 	return m, err
-}
-
-func (s *scanner) array() error {
-	if err := s.begin(); err != nil {
-		return err
-	}
-	s.blanks()
-	if s.end(']') {
-		return nil
-	}
-	for {
-		if _, err := s.value(); err != nil {
-			return err
-		}
-		s.blanks()
-		if s.end(']') {
-			return nil
-		}
-		if _, err := s.comma(']'); err != nil {
-			return err
-		}
-	}
 }
 
 // begin reads the bracket that an object or an array begins with.

@@ -39,7 +39,9 @@ func (s style) into(o *object, m *member) style {
 		}
 		s.newline, s.indent = newline, indent
 	}
-	s.colon = spacing(m.colon)
+	if !o.array {
+		s.colon = spacing(m.colon)
+	}
 	return s
 }
 

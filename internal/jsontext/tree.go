@@ -7,28 +7,29 @@ import (
 	"strings"
 )
 
-// value is a JSON value: an object, whose members can be edited, or the text of
-// anything else. The zero value stands for one that is not known yet.
+// value is a JSON value: an object or an array, whose members can be edited, or the
+// text of anything else. The zero value stands for one that is not known yet.
 type value struct {
 	text   string // as written; not used for an object
 	object *object
 }
 
-// object is a JSON object in pieces: printed one after the other, with the
+// object is a JSON object or array in pieces: printed one after the other, with the
 // brackets, colons and commas between them, they are its text.
 type object struct {
+	array   bool
 	head    string // blanks after the opening bracket; all blanks of an empty object
 	members []*member
 	byName  map[string]*member
 	tail    string // blanks before the closing bracket; none in an empty object
 }
 
-// member is a key and its value.
+// member is a key and its value, or an element of an array.
 type member struct {
 	before, after string // blanks around the comma in front; none for the first member
-	key           string // as written, with its quotes
-	name          string // what key spells
-	colon         string // with the blanks around it
+	key           string // as written, with its quotes; none in an array
+	name          string // what key spells; in an array, Element of the value
+	colon         string // with the blanks around it; none in an array
 	value         value
 	offset        int // of the key in the text it was read from
 }
@@ -53,7 +54,11 @@ func (v value) String() string {
 
 // write recurses as deep as objects are nested, which is maxDepth at most.
 func (o *object) write(out *strings.Builder) {
-	out.WriteString("{" + o.head)
+	open, end := "{", "}"
+	if o.array {
+		open, end = "[", "]"
+	}
+	out.WriteString(open + o.head)
 	for i, m := range o.members {
 		if i > 0 {
 			out.WriteString(m.before + "," + m.after)
@@ -65,7 +70,7 @@ func (o *object) write(out *strings.Builder) {
 			out.WriteString(m.value.text)
 		}
 	}
-	out.WriteString(o.tail + "}")
+	out.WriteString(o.tail + end)
 }
 
 // lead returns the blanks right before the key of m.
@@ -82,20 +87,28 @@ func (o *object) add(m *member) {
 	if o.byName == nil {
 		o.byName = map[string]*member{}
 	}
-	o.byName[m.name] = m
+	if o.byName[m.name] == nil { // an array may hold an element twice
+		o.byName[m.name] = m
+	}
 	o.members = append(o.members, m)
 }
 
 // insert adds a member without a value at the end of o, in the style of its
 // siblings, or in s, the style around o, where there are none.
 func (o *object) insert(s style, name string) *member {
-	m := &member{key: quote(name), name: name}
+	m := &member{name: name}
+	if !o.array {
+		m.key, m.colon = quote(name), s.colon
+	}
 	if len(o.members) == 0 {
-		m.colon = s.colon
+		s.oneLine = s.oneLine || o.array && !s.spread
 		o.unfold(s)
 	} else {
-		m.colon = spacing(o.last().colon)
-		m.before, m.after = o.separator()
+		if !o.array {
+			m.colon = spacing(o.last().colon)
+			s.colon = m.colon
+		}
+		m.before, m.after = o.separator(s)
 	}
 	o.add(m)
 	return m
@@ -126,7 +139,7 @@ func (o *object) fold() {
 }
 
 // separator returns the blanks around the comma in front of one more member.
-func (o *object) separator() (before, after string) {
+func (o *object) separator(s style) (before, after string) {
 	last := o.last()
 	if strings.Contains(last.before+last.after, "\n") {
 		return tidy(last.before), tidy(last.after)
@@ -140,7 +153,7 @@ func (o *object) separator() (before, after string) {
 	if o.head != "" {
 		return "", " "
 	}
-	return "", afterColon(last.colon)
+	return "", afterColon(s.colon)
 }
 
 // remove takes m out of o, together with one comma and the blanks around it.
@@ -148,6 +161,9 @@ func (o *object) remove(m *member) {
 	delete(o.byName, m.name)
 	i := slices.Index(o.members, m)
 	o.members = slices.Delete(o.members, i, i+1)
+	if twin := slices.IndexFunc(o.members, func(o *member) bool { return o.name == m.name }); twin >= 0 {
+		o.byName[m.name] = o.members[twin]
+	}
 	switch {
 	case len(o.members) == 0:
 		o.fold()

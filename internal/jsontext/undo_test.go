@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -188,13 +189,22 @@ func (e edit) overlaps(other edit) bool {
 // setInMaps is Set for a decoded object.
 func setInMaps(object, value any, path []string) {
 	members := object.(map[string]any)
-	for _, name := range path[:len(path)-1] {
+	name := path[0]
+	switch {
+	case len(path) == 1:
+		members[name] = value
+	case len(path) == 2 && strings.HasPrefix(path[1], "[]"):
+		list, _ := members[name].([]any)
+		if !slices.ContainsFunc(list, func(v any) bool { return reflect.DeepEqual(v, value) }) {
+			list = append(slices.Clone(list), value)
+		}
+		members[name] = list
+	default:
 		if members[name] == nil {
 			members[name] = map[string]any{}
 		}
-		members = members[name].(map[string]any)
+		setInMaps(members[name], value, path[1:])
 	}
-	members[path[len(path)-1]] = value
 }
 
 func decoded(t testing.TB, text string) any {

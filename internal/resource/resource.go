@@ -43,12 +43,46 @@ type Resource interface {
 // Key is one leaf of a JSON object file that molo shares with the owner, such as
 // daemon.json. Writing it leaves every other byte of the file alone.
 type Key struct {
-	File  string          `json:"file"`
-	Path  []string        `json:"path"` // from the outermost object inwards
-	Value json.RawMessage `json:"value"`
+	File string
+	// Path goes from the outermost object inwards; the last part may be a
+	// jsontext.Element of a list.
+	Path  []string
+	Value json.RawMessage
 	// Raw says that Value was read from the file: put back, it is written byte for
 	// byte; any other value is laid out as its surroundings are.
-	Raw bool `json:"raw,omitempty"`
+	Raw bool
+}
+
+// keyState is how a Key is stored. The bytes of a file are kept as text: encoders lay
+// out JSON anew.
+type keyState struct {
+	File  string          `json:"file"`
+	Path  []string        `json:"path"`
+	Value json.RawMessage `json:"value,omitempty"`
+	Text  *string         `json:"text,omitempty"`
+}
+
+// MarshalJSON keeps every byte of a value that was read from the file.
+func (k Key) MarshalJSON() ([]byte, error) {
+	s := keyState{File: k.File, Path: k.Path, Value: k.Value}
+	if k.Raw {
+		text := string(k.Value)
+		s.Value, s.Text = nil, &text
+	}
+	return json.Marshal(s)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (k *Key) UnmarshalJSON(data []byte) error {
+	var s keyState
+	if err := json.Unmarshal(data, &s); err != nil {
+		return err
+	}
+	*k = Key{File: s.File, Path: s.Path, Value: s.Value}
+	if s.Text != nil {
+		k.Value, k.Raw = json.RawMessage(*s.Text), true
+	}
+	return nil
 }
 
 // ID returns "key:FILE#a.b".
