@@ -18,7 +18,7 @@ import (
 func (w *world) snapshot() string {
 	w.Helper()
 	return w.sh("find /etc /var/lib/molo /usr/bin/molo -type f -exec sha256sum {} + 2>/dev/null | sort; "+
-		"find /etc -type l -printf '%p -> %l\\n' | sort; iptables-save | grep -v '^#'; ip6tables-save | grep -v '^#'; "+
+		"find /etc -type l -printf '%p -> %l\\n' | sort; for six in '' 6; do ip${six}tables-save | grep -v '^#' | sed 's/ \\[[0-9:]*\\]$//'; done; "+
 		"docker ps --all --quiet") + w.pids()
 }
 
