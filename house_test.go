@@ -21,6 +21,7 @@ func below() map[string][]string {
 	compilers := append([]string{"firewall", "nginx"}, data...)
 	return map[string][]string{
 		"internal/facts":         {},
+		"internal/unitfile":      {},
 		"internal/policy":        {},
 		"internal/resource":      {"internal/jsontext"},
 		"internal/jsontext":      {},
@@ -29,7 +30,7 @@ func below() map[string][]string {
 		"firewall/ufwtest":       {},
 		"nginx":                  append([]string{"templates"}, data...),
 		"provision":              append([]string{"internal/jsontext"}, compilers...),
-		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "nginx", "provision"},
+		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "internal/unitfile", "nginx", "provision"},
 		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
 		"cmd/agent":              {"internal/facts", "internal/host", "internal/policy", "provision"},
 		"internal/lab":           {},

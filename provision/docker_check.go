@@ -20,8 +20,12 @@ func checkDaemon(settings []setting, d facts.Docker) error {
 	}
 	for _, s := range settings {
 		if flag := flagFor(s, d.Flags); flag != "" {
-			return fmt.Errorf("%s: dockerd already gets %s from its unit and refuses to start when daemon.json sets %q too\nhint: take the flag out of the unit (systemctl cat %s) or out of /etc/default/docker",
-				s.from, flag, s.path[0], DockerUnit)
+			from := d.FlagsFrom[flag]
+			if from == "" {
+				from = "its unit (systemctl cat " + DockerUnit + ")"
+			}
+			return fmt.Errorf("%s: dockerd already gets %s from %s, and refuses to start when daemon.json sets %q too\nhint: take the flag out there",
+				s.from, flag, from, s.path[0])
 		}
 	}
 	return checkLogOpts(settings, doc)

@@ -47,8 +47,10 @@ type Docker struct {
 	Version   string    `json:"version,omitempty"` // "20.10.24+dfsg1"; of the daemon, running or not
 	Major     int       `json:"major,omitempty"`   // 20; 0 when unknown
 	Effective Effective `json:"effective"`
-	Flags     []string  `json:"flags,omitempty"`  // dockerd's arguments: of the process, else of the unit
-	Config    string    `json:"config,omitempty"` // the bytes of /etc/docker/daemon.json
+	Flags     []string  `json:"flags,omitempty"` // dockerd's arguments: of the process, else of the unit
+	// FlagsFrom says which line of which file a flag comes from: "/etc/default/docker:3".
+	FlagsFrom map[string]string `json:"flags_from,omitempty"`
+	Config    string            `json:"config,omitempty"` // the bytes of /etc/docker/daemon.json
 	// ConfigNewer says that daemon.json was written after the running dockerd started.
 	ConfigNewer bool        `json:"config_newer,omitempty"`
 	Containers  []Container `json:"containers,omitempty"`

@@ -47,21 +47,33 @@ func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts) {
 	d.Config = config
 	d.Installed = h.dockerd() != ""
 	d.DataOnDisk = h.dataOnDisk()
-	if !d.Installed || h.offline() {
-		return
+	var pid uint32
+	if d.Installed && !h.offline() {
+		pid = h.runningDocker(ctx, f)
+	}
+	if err := h.dockerFlags(d, pid); err != nil {
+		unread("the files of "+provision.DockerUnit, err)
+	}
+}
+
+// runningDocker reads the engine that runs, and returns its process.
+func (h *Host) runningDocker(ctx context.Context, f *facts.Facts) (pid uint32) {
+	d := &f.Docker
+	unread := func(what string, err error) {
+		f.Unknown = append(f.Unknown, unreadable(what, provision.PartDocker, err))
 	}
 	unit, err := h.settled(ctx, provision.DockerUnit)
 	if err != nil {
 		unread(provision.DockerUnit, err)
-		return
+		return 0
 	}
 	d.Failed = unit.Loaded && (unit.Active == "failed" || unit.Active == "activating")
 	if d.Running = unit.Active == "active" || unit.Active == "reloading"; d.Running {
-		d.Flags = processFlags(unit.MainPID)
+		pid = unit.MainPID
 		d.ConfigNewer = h.newer(provision.DaemonJSON, unit.Started)
 		err := h.engineFacts(ctx, d)
 		if err == nil {
-			return
+			return pid
 		}
 		d.Blind = true
 		unread("the Docker Engine API", err)
@@ -71,6 +83,7 @@ func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts) {
 	} else {
 		unread("the version of dockerd", err)
 	}
+	return pid
 }
 
 // dockerd returns the path of the daemon's binary, or "".
