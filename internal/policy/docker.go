@@ -12,6 +12,7 @@ func (d *decoder) docker(s *section) *Docker {
 	if s == nil {
 		return nil
 	}
+	d.windowed(s)
 	return &Docker{
 		Range:           s.header,
 		ICC:             get[bool](s, "icc"),
@@ -19,9 +20,28 @@ func (d *decoder) docker(s *section) *Docker {
 		LiveRestore:     get[bool](s, "live_restore"),
 		PublishAddress:  get[netip.Addr](s, "publish_address"),
 		UsernsRemap:     get[string](s, "userns_remap"),
+		UsernsMigration: get[bool](s, "userns_migration"),
 		Restart:         get[string](s, "restart"),
+		Window:          get[Window](s, "window"),
 		Settings:        get[[]Setting](s, "settings"),
 		Log:             d.log(s),
+	}
+}
+
+// windowed reports a window that nothing waits for, and waiting for no window.
+func (d *decoder) windowed(docker *section) {
+	restart, window := docker.fields["restart"], docker.fields["window"]
+	switch waits := restart.value == "window"; {
+	case waits && !window.set:
+		d.diags = append(d.diags, invalid(fault{
+			summary: "No window", why: `With restart = "window" the daemon is restarted only while a window is open, and there is none.`,
+			hint: `add window = "Sun 03:00-05:00"`,
+		}, restart.at))
+	case window.set && !waits && restart.value != nil:
+		d.diags = append(d.diags, invalid(fault{
+			warning: true, summary: "Window without use", why: fmt.Sprintf("A window says when the daemon may be restarted, but restart is %q.", restart.value),
+			hint: `add restart = "window", or take the window out`,
+		}, window.at))
 	}
 }
 

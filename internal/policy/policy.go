@@ -34,7 +34,9 @@ type Docker struct {
 	LiveRestore     Value[bool]       // live-restore: containers outlive the daemon
 	PublishAddress  Value[netip.Addr] // "ip": where ports are published unless the container says
 	UsernsRemap     Value[string]     // "auto", "off", "default", or a user
-	Restart         Value[string]     // "auto" or "manual"
+	UsernsMigration Value[bool]       // containers may be stopped and data go out of sight for userns_remap
+	Restart         Value[string]     // "auto", "window" or "manual"
+	Window          Value[Window]     // when dockerd may be restarted; with Restart "window" only
 	Log             Log               // the block log
 	Settings        Value[[]Setting]  // any other key of daemon.json
 }

@@ -33,8 +33,16 @@ func dockerRow() block {
 				doc: "Whose subordinate IDs root in a container is on the host: `default` is Docker's own user dockremap, any other name is a user or `user:group` of `/etc/subuid`. So root of a container that breaks out is nobody. Turning it on hides the images, containers and volumes of before; `auto` therefore turns it on only where there are none.",
 			},
 			{
-				name: "restart", kind: "string", fallback: `"auto"`, allowed: []string{"auto", "manual"}, example: `"manual"`,
-				doc: "Whether molo restarts the daemon when a change needs it, or writes the file and reports that a restart is due.",
+				name: "userns_migration", kind: "boolean", fallback: `false`, example: `true`, read: boolean(),
+				doc: "Allows molo to turn `userns_remap` on or off, or over to another user, where there are containers, images or volumes. It stops the containers; afterwards all of them are out of sight, and back when `userns_remap` is what it was. `molo volumes` brings data along. Take it out again when it is done.",
+			},
+			{
+				name: "restart", kind: "string", fallback: `"auto"`, allowed: []string{"auto", "window", "manual"}, example: `"manual"`,
+				doc: "When molo restarts the daemon, if a change needs that: at once, while a `window` is open, or never. Until then the change is in the file only, and `plan` and `status` say that a restart is due.",
+			},
+			{
+				name: "window", kind: "time of the week", example: `"Sun 03:00-05:00"`, read: text(window),
+				doc: "When the daemon may be restarted, with `restart = \"window\"`: days, unless it is every day, and two times, in the host's time zone: `Mon-Fri,Sun 23:30-00:30`. molo has to run while it is open.",
 			},
 			{
 				name: "settings", kind: "object", example: `{ "max-concurrent-downloads" = 6 }`, read: readSettings,

@@ -1,0 +1,4 @@
+docker {
+  restart = "window"
+  window  = "Sunday 3am"
+}

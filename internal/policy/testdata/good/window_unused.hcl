@@ -1,0 +1,3 @@
+docker {
+  window = "Sun 03:00-05:00"
+}
