@@ -28,18 +28,13 @@ func (d *decoder) docker(s *section) *Docker {
 	}
 }
 
-// windowed reports a window that nothing waits for, and waiting for no window.
+// windowed warns of a window that nothing waits for.
 func (d *decoder) windowed(docker *section) {
 	restart, window := docker.fields["restart"], docker.fields["window"]
-	switch waits := restart.value == "window"; {
-	case waits && !window.set:
+	if window.set && restart.value != "window" && restart.value != nil {
 		d.diags = append(d.diags, invalid(fault{
-			summary: "No window", why: `With restart = "window" the daemon is restarted only while a window is open, and there is none.`,
-			hint: `add window = "Sun 03:00-05:00"`,
-		}, restart.at))
-	case window.set && !waits && restart.value != nil:
-		d.diags = append(d.diags, invalid(fault{
-			warning: true, summary: "Window without use", why: fmt.Sprintf("A window says when the daemon may be restarted, but restart is %q.", restart.value),
+			warning: true, summary: "Window without use",
+			why:  fmt.Sprintf("A window says when the daemon may be restarted, but restart is %q.", restart.value),
 			hint: `add restart = "window", or take the window out`,
 		}, window.at))
 	}

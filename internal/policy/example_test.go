@@ -21,6 +21,6 @@ func ExampleParse() {
 	//   on policies.hcl line 2, in docker:
 	//    2:   restart = "manuel"
 	//
-	// "manuel" is not one of "auto" or "manual".
+	// "manuel" is not one of "auto", "window" or "manual".
 	// hint: did you mean "manual"?
 }

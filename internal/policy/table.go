@@ -41,8 +41,8 @@ func dockerRow() block {
 				doc: "When molo restarts the daemon, if a change needs that: at once, while a `window` is open, or never. Until then the change is in the file only, and `plan` and `status` say that a restart is due.",
 			},
 			{
-				name: "window", kind: "time of the week", example: `"Sun 03:00-05:00"`, read: text(window),
-				doc: "When the daemon may be restarted, with `restart = \"window\"`: days, unless it is every day, and two times, in the host's time zone: `Mon-Fri,Sun 23:30-00:30`. molo has to run while it is open.",
+				name: "window", kind: "time of the week", fallback: `"Sun 03:00-05:00"`, example: `"Mon-Fri,Sun 23:30-00:30"`, read: text(window),
+				doc: "When the daemon may be restarted, with `restart = \"window\"`: days, unless it is every day, and two times, in the host's time zone. molo has to run while it is open.",
 			},
 			{
 				name: "settings", kind: "object", example: `{ "max-concurrent-downloads" = 6 }`, read: readSettings,

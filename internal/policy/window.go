@@ -9,8 +9,6 @@ import (
 
 // Window is a time of the week, in the host's own time zone. The zero value is never open.
 type Window struct {
-	Text string // as written: "Sun 03:00-05:00"
-
 	days     [7]bool // by time.Weekday; on which it opens
 	from, to int     // minutes since midnight; to ≤ from: it closes on the day after
 }
@@ -36,8 +34,33 @@ func (w Window) Next(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// String returns the window as it was written.
-func (w Window) String() string { return w.Text }
+// String returns the window in short: "Mon-Fri,Sun 23:30-00:30".
+func (w Window) String() string {
+	times := fmt.Sprintf("%02d:%02d-%02d:%02d", w.from/60, w.from%60, w.to/60, w.to%60)
+	var days []string
+	for first := 0; first < 7; first++ {
+		if !w.days[first] {
+			continue
+		}
+		last := first
+		for last < 6 && w.days[last+1] {
+			last++
+		}
+		name := weekdays()[first]
+		if last > first {
+			name += "-" + weekdays()[last]
+		}
+		days = append(days, name)
+		first = last
+	}
+	if len(days) == 1 && days[0] == "Sun-Sat" {
+		return times
+	}
+	return strings.Join(days, ",") + " " + times
+}
+
+// MarshalText writes what String returns.
+func (w Window) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 
 func weekdays() []string { return []string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"} }
 
@@ -49,7 +72,7 @@ func window(s string) (Window, *fault) {
 			hint: `write days, if it is not every day, and times, such as "Sun 03:00-05:00" or "Mon-Fri 23:30-00:30"`,
 		}
 	}
-	w := Window{Text: s, days: [7]bool{true, true, true, true, true, true, true}}
+	w := Window{days: [7]bool{true, true, true, true, true, true, true}}
 	days, times, named := strings.Cut(strings.TrimSpace(s), " ")
 	if !named {
 		times = days

@@ -33,6 +33,10 @@ func TestAWindowIsOpenWhenItSays(t *testing.T) {
 		if fault != nil {
 			t.Fatalf("%s: %+v", test.window, fault)
 		}
+		again, fault := window(w.String())
+		if fault != nil || again != w {
+			t.Errorf("%s is written %q, which is read as %+v", test.window, w, again)
+		}
 		for _, moment := range test.open {
 			if !w.Contains(at(moment)) {
 				t.Errorf("%s is not open on the %s", test.window, moment)
