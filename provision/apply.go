@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"molo/internal/policy"
 	"molo/internal/resource"
@@ -26,12 +27,11 @@ var ErrNotConverged = errors.New("the host still differs from the policy")
 
 // Apply makes the host match the policy, and looks again until nothing is left to
 // do. A part that fails is put back and does not stop the others. The error is for
-// what stopped everything; failures of parts are in the Report. Only the named parts
-// are looked at, or all if none is named.
-func Apply(ctx context.Context, h Host, s Store, p *policy.Policy, only ...string) (*Report, error) {
+// what stopped everything; failures of parts are in the Report.
+func Apply(ctx context.Context, h Host, s Store, p *policy.Policy, o Options) (*Report, error) {
 	report := &Report{}
 	for {
-		plan, f, err := MakePlan(ctx, h, s, p, only...)
+		plan, f, err := MakePlan(ctx, h, s, p, o)
 		if err != nil {
 			return report, err
 		}
@@ -47,7 +47,7 @@ func Apply(ctx context.Context, h Host, s Store, p *policy.Policy, only ...strin
 			return report, err
 		}
 		for _, step := range plan {
-			report.add(step, applyStep(ctx, h, s, step))
+			report.add(step, applyStep(ctx, h, s, step, f.Time))
 		}
 		report.Rounds++
 	}
@@ -67,7 +67,7 @@ func checkAll(ctx context.Context, h Host, plan Plan) error {
 }
 
 // applyStep writes, activates and proves one step, or puts it back.
-func applyStep(ctx context.Context, h Host, s Store, step Step) error {
+func applyStep(ctx context.Context, h Host, s Store, step Step, now time.Time) error {
 	if step.Empty() {
 		return nil
 	}
@@ -88,14 +88,18 @@ func applyStep(ctx context.Context, h Host, s Store, step Step) error {
 	}
 	if err != nil {
 		// A caller that gives up must not leave the part half done.
+		tried := memory
+		if ctx.Err() == nil {
+			tried = memory.refuse(step, now, err)
+		}
 		ctx = context.WithoutCancel(ctx)
 		back := putBack(ctx, h, step, memory.Pending[step.Part.Name].Changes)
 		if back != nil {
 			return errors.Join(err, fmt.Errorf("putting back what was there: %w", back))
 		}
-		return errors.Join(err, s.Save(ctx, memory.forget(step.Part.Name)))
+		return errors.Join(err, s.Save(ctx, tried.forget(step.Part.Name)))
 	}
-	return s.Save(ctx, memory.proven(step.Part.Name))
+	return s.Save(ctx, memory.proven(step.Part.Name).putOff(step, now))
 }
 
 func carryOut(ctx context.Context, h Host, step Step) error {

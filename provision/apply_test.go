@@ -59,7 +59,7 @@ func dockerHost() *hosttest.Host {
 func TestApplyWritesActivatesAndThenRests(t *testing.T) {
 	ctx := context.Background()
 	h := dockerHost()
-	report, err := provision.Apply(ctx, h, h, dockerPolicy())
+	report, err := provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{})
 	if err := errors.Join(err, report.Failed()); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ remember 7 owned, pending []
 	if diff := cmp.Diff(want, h.Log()); diff != "" {
 		t.Errorf("what was done (-want +got):\n%s", diff)
 	}
-	report, err = provision.Apply(ctx, h, h, dockerPolicy())
+	report, err = provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{})
 	if err != nil || report.Changed() || h.Log() != "" {
 		t.Errorf("second apply: error %v, changed %t; want no effect at all", err, report.Changed())
 	}
@@ -88,7 +88,7 @@ remember 7 owned, pending []
 func TestAFailedRestartPutsBackAndTakesLiveRestoreAwayLast(t *testing.T) {
 	h := dockerHost()
 	h.Fail = map[string]error{"restart docker.service": errors.New("no such driver")}
-	report, err := provision.Apply(context.Background(), h, h, dockerPolicy())
+	report, err := provision.Apply(context.Background(), h, h, dockerPolicy(), provision.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ remember 0 owned, pending []
 func TestKilledAtEverySideEffect(t *testing.T) {
 	ctx := context.Background()
 	whole := dockerHost()
-	if _, err := provision.Apply(ctx, whole, whole, dockerPolicy()); err != nil {
+	if _, err := provision.Apply(ctx, whole, whole, dockerPolicy(), provision.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	effects := whole.Effects()
@@ -131,11 +131,11 @@ func TestKilledAtEverySideEffect(t *testing.T) {
 	for n := 1; n < effects; n++ {
 		h := dockerHost()
 		h.KillAfter = n
-		if report, err := provision.Apply(ctx, h, h, dockerPolicy()); err == nil && report.Failed() == nil {
+		if report, err := provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{}); err == nil && report.Failed() == nil {
 			t.Errorf("killed after %d side effects: the run did not notice", n)
 		}
 		h.KillAfter = 0
-		report, err := provision.Apply(ctx, h, h, dockerPolicy())
+		report, err := provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{})
 		if err := errors.Join(err, report.Failed()); err != nil {
 			t.Errorf("killed after %d side effects: the next run fails: %v", n, err)
 		}
@@ -156,10 +156,10 @@ func TestDroppingTheBlockGivesBackWhatWasThere(t *testing.T) {
 	h := dockerHost()
 	driver := resource.Key{File: provision.DaemonJSON, Path: []string{"log-driver"}, Value: []byte(`"syslog"`), Raw: true}
 	h.State = map[resource.ID]resource.Resource{driver.ID(): driver}
-	if _, err := provision.Apply(ctx, h, h, dockerPolicy()); err != nil {
+	if _, err := provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	report, err := provision.Apply(ctx, h, h, &policy.Policy{})
+	report, err := provision.Apply(ctx, h, h, &policy.Policy{}, provision.Options{})
 	if err := errors.Join(err, report.Failed()); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestCausesTellDriftFromAChangedPolicy(t *testing.T) {
 	ctx := context.Background()
 	h := dockerHost()
 	causes := func(p *policy.Policy) map[resource.ID]provision.Cause {
-		plan, _, err := provision.MakePlan(ctx, h, h, p)
+		plan, _, err := provision.MakePlan(ctx, h, h, p, provision.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func TestCausesTellDriftFromAChangedPolicy(t *testing.T) {
 	if got := causes(dockerPolicy())[resource.KeyID(provision.DaemonJSON, "icc")]; got != provision.FirstRun {
 		t.Errorf("before the first run: got %q", got)
 	}
-	if _, err := provision.Apply(ctx, h, h, dockerPolicy()); err != nil {
+	if _, err := provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	icc := resource.KeyID(provision.DaemonJSON, "icc")
@@ -214,7 +214,7 @@ func TestRulesStayWhenConnectionsCanNotBeCut(t *testing.T) {
 	ctx := context.Background()
 	p := &policy.Policy{Firewall: &policy.Firewall{PublishedPorts: provision.At(2, "closed"), CutEstablished: provision.At(3, true)}}
 	h := &hosttest.Host{Fail: map[string]error{"cut connections": errors.New("no such table")}}
-	report, err := provision.Apply(ctx, h, h, p)
+	report, err := provision.Apply(ctx, h, h, p, provision.Options{})
 	if err != nil || report.Failed() == nil || report.Failed().Error() != "firewall: no such table" {
 		t.Errorf("got %v and %v, want the failure of the firewall", err, report.Failed())
 	}
@@ -223,13 +223,13 @@ func TestRulesStayWhenConnectionsCanNotBeCut(t *testing.T) {
 		t.Errorf("the rules (-want +got):\n%s", diff)
 	}
 	h.Log()
-	if report, err = provision.Apply(ctx, h, h, p); err != nil || report.Failed() != nil {
+	if report, err = provision.Apply(ctx, h, h, p, provision.Options{}); err != nil || report.Failed() != nil {
 		t.Errorf("the next run: %v and %v", err, report.Failed())
 	}
 	if log := h.Log(); strings.Count(log, "cut connections") != 1 || strings.Contains(log, "write") {
 		t.Errorf("the next run does not make up for it, and for nothing else:\n%s", log)
 	}
-	if report, err = provision.Apply(ctx, h, h, p); err != nil || h.Log() != "" {
+	if report, err = provision.Apply(ctx, h, h, p, provision.Options{}); err != nil || h.Log() != "" {
 		t.Errorf("the third run has something to do: %v, %v", err, report.Failed())
 	}
 }
@@ -238,7 +238,7 @@ func TestOneFamilyStaysShutWhenTheOtherCanNotBe(t *testing.T) {
 	ctx := context.Background()
 	p := &policy.Policy{Firewall: &policy.Firewall{PublishedPorts: provision.At(2, "closed")}}
 	h := &hosttest.Host{Is: facts.Facts{IPv6: true}, Fail: map[string]error{"write rules:ip6/mangle": errors.New("no memory")}}
-	report, err := provision.Apply(ctx, h, h, p)
+	report, err := provision.Apply(ctx, h, h, p, provision.Options{})
 	if err != nil || report.Failed() == nil || report.Failed().Error() != "firewall: no memory" {
 		t.Errorf("got %v and %v, want the failure of the firewall", err, report.Failed())
 	}
@@ -246,7 +246,7 @@ func TestOneFamilyStaysShutWhenTheOtherCanNotBe(t *testing.T) {
 	if diff := cmp.Diff(want, h.String()); diff != "" {
 		t.Errorf("the rules (-want +got):\n%s", diff)
 	}
-	if report, err = provision.Apply(ctx, h, h, p); err != nil || report.Failed() != nil || strings.Count(h.String(), "rules:ip6") != 2 {
+	if report, err = provision.Apply(ctx, h, h, p, provision.Options{}); err != nil || report.Failed() != nil || strings.Count(h.String(), "rules:ip6") != 2 {
 		t.Errorf("the next run: %v and %v\n%s", err, report.Failed(), h)
 	}
 }
@@ -260,7 +260,7 @@ func TestAHostThatUndoesWhatIsDoneDoesNotConverge(t *testing.T) {
 			delete(h.State, resource.KeyID(provision.DaemonJSON, "icc"))
 		}
 	}
-	report, err := provision.Apply(context.Background(), h, h, dockerPolicy())
+	report, err := provision.Apply(context.Background(), h, h, dockerPolicy(), provision.Options{})
 	if !errors.Is(err, provision.ErrNotConverged) || report.Rounds != 3 {
 		t.Errorf("got %v after %d rounds, want %v after 3", err, report.Rounds, provision.ErrNotConverged)
 	}
@@ -279,7 +279,7 @@ func TestAHostThatMovesOnGetsMoreRounds(t *testing.T) {
 			}}
 		}
 	}
-	report, err := provision.Apply(context.Background(), h, h, p)
+	report, err := provision.Apply(context.Background(), h, h, p, provision.Options{})
 	if err := errors.Join(err, report.Failed()); err != nil || report.Rounds != 7 {
 		t.Errorf("got %v after %d rounds, want none after 7", err, report.Rounds)
 	}

@@ -22,7 +22,7 @@ import (
 func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
 	makers := map[string]func() (Part, error){
 		PartFirewall: func() (Part, error) { return firewallPart(p.Firewall, f) },
-		PartDocker:   func() (Part, error) { return dockerPart(p.Docker, f.Docker) },
+		PartDocker:   func() (Part, error) { return dockerPart(p.Docker, f.Docker, f.Time) },
 		PartNginx:    func() (Part, error) { return nginxPart(p.Sites, f.Nginx) },
 	}
 	var parts []Part
@@ -46,20 +46,28 @@ func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
 	return nil, err
 }
 
-// MakePlan reads the host and says what has to be done, in the named parts, or in all
-// if none is named. It writes nothing.
-func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, only ...string) (Plan, facts.Facts, error) {
+// Options say how much a plan is about.
+type Options struct {
+	Only  []string // names of parts; none: all
+	Retry bool     // what was tried before and put back may be tried again
+}
+
+// MakePlan reads the host and says what has to be done. It writes nothing.
+func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, o Options) (Plan, facts.Facts, error) {
 	f, err := h.Facts(ctx)
 	if err != nil {
 		return nil, f, fmt.Errorf("reading the host: %w", err)
 	}
-	parts, err := Desired(p, f, only...)
+	parts, err := Desired(p, f, o.Only...)
 	if err != nil {
 		return nil, f, err
 	}
 	memory, err := s.Load(ctx)
 	if err != nil {
 		return nil, f, fmt.Errorf("reading what earlier runs did: %w", err)
+	}
+	if o.Retry {
+		memory.Refused = nil
 	}
 	have, err := h.Read(ctx, ids(parts, memory))
 	if err != nil {

@@ -2,6 +2,8 @@ package provision
 
 import (
 	"slices"
+	"strings"
+	"time"
 
 	"molo/firewall"
 	"molo/internal/facts"
@@ -45,6 +47,7 @@ type Step struct {
 	Part     Part
 	Changes  []Change
 	Activate []Activation
+	Waiting  []Activation      // due, but not now
 	Effects  []firewall.Effect // what the changes mean for published ports
 	Unread   []facts.Unread    // what could not be read, so that this step is incomplete
 	// Undo takes back what an interrupted run had written before this step.
@@ -93,12 +96,15 @@ func Diff(parts []Part, have Have, memory Memory) Plan {
 		if interrupted {
 			step.Undo = inverse(pending.Changes)
 		}
-		step.Activate = activations(part, step.Changes, pending.Activate)
+		step.Activate, step.Waiting = activations(part, step.Changes, pending.Activate, memory)
 		said := part.Attached
 		if step.Empty() {
 			said = part.Residual
 		}
 		step.Part.Notes = slices.Concat(part.Notes, said)
+		if why := memory.refused(step); why != "" {
+			step.Part.Blocked = why
+		}
 		plan = append(plan, step)
 	}
 	return plan
@@ -200,10 +206,10 @@ func inverse(changes []Change) []Change {
 	return back
 }
 
-// activations picks those that the changes trigger, those that are due anyway, and
-// those that an interrupted run still owes; each unit is restarted at most once,
-// and not reloaded as well unless that has to come first.
-func activations(part Part, changes []Change, owed []Activation) []Activation {
+// activations picks those that the changes trigger, those that are due anyway, those that
+// an interrupted run still owes and those that were put off; each unit is restarted at
+// most once, and not reloaded as well unless that has to come first.
+func activations(part Part, changes []Change, owed []Activation, memory Memory) (now, waiting []Activation) {
 	var due []Activation
 	for _, a := range part.Activate {
 		if slices.ContainsFunc(changes, func(c Change) bool { return triggers(a, c, part.Activate) }) {
@@ -211,17 +217,40 @@ func activations(part Part, changes []Change, owed []Activation) []Activation {
 		}
 	}
 	due = slices.Concat(due, part.Pending, owed)
+	for _, a := range part.Activate {
+		if memory.isDue(a) {
+			a.Why = "due since " + memory.Due[a.Unit].Since.Format(time.DateTime) + " for " + namesOf(memory.Due[a.Unit].Keys)
+			due = append(due, a)
+		}
+	}
 	var all []Activation
 	for _, a := range part.Activate {
 		if i := slices.IndexFunc(due, func(d Activation) bool { return d.Unit == a.Unit && d.Verb == a.Verb }); i >= 0 {
 			a.Why = due[i].Why
-			all = append(all, a)
+			if a.Waits != "" {
+				waiting = append(waiting, a)
+			} else {
+				all = append(all, a)
+			}
 		}
 	}
 	restarted := func(a Activation) bool {
 		return slices.ContainsFunc(all, func(b Activation) bool { return b.Unit == a.Unit && b.Verb == Restart })
 	}
-	return slices.DeleteFunc(all, func(a Activation) bool { return a.Verb == Reload && len(a.First) == 0 && restarted(a) })
+	now = slices.DeleteFunc(all, func(a Activation) bool { return a.Verb == Reload && len(a.First) == 0 && restarted(a) })
+	return now, waiting
+}
+
+// namesOf lists keys as they are named in their file.
+func namesOf(ids []resource.ID) string {
+	var names []string
+	for _, id := range ids {
+		_, path := resource.SplitKey(id)
+		if name := path[0]; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // triggers reports whether change c needs activation a.

@@ -1,11 +1,14 @@
 package provision
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"molo/internal/facts"
 	"molo/internal/jsontext"
@@ -31,10 +34,10 @@ type setting struct {
 func (s setting) id() resource.ID { return resource.KeyID(DaemonJSON, s.path...) }
 
 // dockerPart compiles the block docker.
-func dockerPart(p *policy.Docker, d facts.Docker) (Part, error) {
-	part := Part{Name: PartDocker, Fallback: []Probe{DockerRuns{Running: survivors(d)}}}
+func dockerPart(p *policy.Docker, d facts.Docker, now time.Time) (Part, error) {
+	part := Part{Name: PartDocker, Fallback: []Probe{DockerRuns{Running: survivors(d)}}, Against: against(d)}
 	if p == nil {
-		if part.Activate = activateDocker(nil, d, nil); d.Running && part.Activate == nil {
+		if part.Activate = activateDocker(nil, d, nil, now); d.Running && part.Activate == nil {
 			part.Attached = []Note{{Text: "dockerd keeps its settings until it restarts: a restart now would stop its containers"}}
 		}
 		return part, nil
@@ -54,9 +57,16 @@ func dockerPart(p *policy.Docker, d facts.Docker) (Part, error) {
 	if d.Installed && d.Major >= 23 {
 		part.Checks = []Check{DockerConfig{Flags: d.Flags}}
 	}
-	part.Activate = activateDocker(p, d, settings)
-	part.settle(p, d)
+	part.Activate = activateDocker(p, d, settings, now)
+	part.settle(p, d, now)
 	return part, nil
+}
+
+// against is what decides whether dockerd runs with the settings: its version, and what
+// else is in the file.
+func against(d facts.Docker) string {
+	sum := sha256.Sum256([]byte(d.Config))
+	return d.Version + " " + hex.EncodeToString(sum[:])[:16]
 }
 
 // dockerSettings lists what daemon.json must say, in the order in which new keys

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"molo/internal/facts"
 	"molo/internal/policy"
@@ -12,7 +13,7 @@ import (
 
 // activateDocker says how changes of daemon.json come into force: on an engine
 // that does not run they are there when it starts.
-func activateDocker(p *policy.Docker, d facts.Docker, settings []setting) []Activation {
+func activateDocker(p *policy.Docker, d facts.Docker, settings []setting, now time.Time) []Activation {
 	if d.Failed {
 		return []Activation{restartDocker(p, d)}
 	}
@@ -37,15 +38,27 @@ func activateDocker(p *policy.Docker, d facts.Docker, settings []setting) []Acti
 		}
 		all = append(all, reload)
 	}
-	if p == nil || p.Restart.V == "auto" {
-		all = append(all, restartDocker(p, d))
+	restart := restartDocker(p, d)
+	restart.Waits = waits(p, now)
+	return append(all, restart)
+}
+
+// waits says what a restart waits for; an engine that does not run waits for nothing.
+func waits(p *policy.Docker, now time.Time) string {
+	switch {
+	case p == nil || p.Restart.V == "auto":
+		return ""
+	case p.Restart.V == "manual":
+		return "a person (" + From(p.Restart.Range).String() + "): systemctl restart docker"
+	case p.Window.V.Contains(now):
+		return ""
 	}
-	return all
+	return fmt.Sprintf("the window %s, open next on %s", p.Window.V, p.Window.V.Next(now).Format("Mon 2 Jan 15:04"))
 }
 
 func restartDocker(p *policy.Docker, d facts.Docker) Activation {
 	running := runningIDs(d)
-	a := Activation{Unit: DockerUnit, Verb: Restart}
+	a := Activation{Unit: DockerUnit, Verb: Restart, Began: d.Started}
 	switch {
 	case d.Blind, !d.Running:
 		a.Consequence = "how many containers run is not known"
@@ -69,7 +82,7 @@ func keeps(n int) string {
 }
 
 // settle adds what differs between daemon.json and the running dockerd.
-func (part *Part) settle(p *policy.Docker, d facts.Docker) {
+func (part *Part) settle(p *policy.Docker, d facts.Docker, now time.Time) {
 	if !d.Running {
 		if d.Installed {
 			part.Notes = append(part.Notes, Note{Text: "dockerd does not run: its settings hold from its next start"})
@@ -77,20 +90,19 @@ func (part *Part) settle(p *policy.Docker, d facts.Docker) {
 		return
 	}
 	want := wantedEffective(p, d)
-	now, later := Mismatch(expected(p, d), d.Effective), Mismatch(want, d.Effective)
+	differs, later := Mismatch(expected(p, d), d.Effective), Mismatch(want, d.Effective)
 	switch {
-	case len(now) > 0 && d.ConfigNewer && p.Restart.V == "auto":
+	case len(differs) > 0 && d.ConfigNewer:
 		restart := restartDocker(p, d)
-		restart.Why = "dockerd has not read " + DaemonJSON + " since it changed: " + strings.Join(now, ", ")
+		restart.Why = "dockerd has not read " + DaemonJSON + " since it changed: " + strings.Join(differs, ", ")
+		restart.Waits = waits(p, now)
 		part.Pending = append(part.Pending, restart)
-	case len(now) > 0 && p.Restart.V == "manual":
-		part.Residual = append(part.Residual, Note{"waits for a restart of dockerd: " + strings.Join(now, ", "), From(p.Restart.Range).String()})
-	case len(now) > 0:
-		part.Residual = append(part.Residual, Note{Text: "dockerd runs with other settings than the policy's: " + strings.Join(now, ", ")})
+	case len(differs) > 0:
+		part.Residual = append(part.Residual, Note{Text: "dockerd runs with other settings than the policy's: " + strings.Join(differs, ", ")})
 	}
-	waits := slices.DeleteFunc(later, func(m string) bool { return slices.Contains(now, m) })
-	if len(waits) > 0 {
-		part.Notes = append(part.Notes, Note{Text: "waits until dockerd restarts while no container runs: " + strings.Join(waits, ", ")})
+	stuck := slices.DeleteFunc(later, func(m string) bool { return slices.Contains(differs, m) })
+	if len(stuck) > 0 {
+		part.Notes = append(part.Notes, Note{Text: "waits until dockerd restarts while no container runs: " + strings.Join(stuck, ", ")})
 	}
 }
 

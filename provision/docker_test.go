@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
@@ -116,7 +117,7 @@ func TestDaemonSettingsFollowTheEngineAndWhatIsThere(t *testing.T) {
 			if tt.policy != nil {
 				tt.policy(p)
 			}
-			part, err := dockerPart(p, tt.docker)
+			part, err := dockerPart(p, tt.docker, time.Time{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,7 +157,7 @@ func TestSettingsThatDockerdWouldDieOfAreRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := dockerPart(hardened(), tt.docker)
+			_, err := dockerPart(hardened(), tt.docker, time.Time{})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got error %v, want one with %q", err, tt.want)
 			}
@@ -175,7 +176,7 @@ func activated(s Step) []string {
 
 func stepFor(t *testing.T, p *policy.Docker, d facts.Docker, have map[resource.ID]resource.Resource, m Memory) Step {
 	t.Helper()
-	part, err := dockerPart(p, d)
+	part, err := dockerPart(p, d, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func stepFor(t *testing.T, p *policy.Docker, d facts.Docker, have map[resource.I
 // written is a host on which the part's keys are in daemon.json.
 func written(t *testing.T, p *policy.Docker, d facts.Docker) map[resource.ID]resource.Resource {
 	t.Helper()
-	part, err := dockerPart(p, d)
+	part, err := dockerPart(p, d, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,7 +139,7 @@ func TestExposureGoesByWhatIsLoaded(t *testing.T) {
 	ctx := t.Context()
 	h := shop("allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in")
 	p := firewallPolicy(t, "firewall {\n  when_ufw_inactive = \"keep\"\n}\n")
-	if _, err := provision.Apply(ctx, h, h, p); err != nil {
+	if _, err := provision.Apply(ctx, h, h, p, provision.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	reach := func(e *provision.Exposure, err error) string {
@@ -344,7 +344,7 @@ func TestAPlanSaysWhatBecomesOfPublishedPorts(t *testing.T) {
 	p := firewallPolicy(t, policyText)
 	effects := func(p *policy.Policy) string {
 		t.Helper()
-		plan, _, err := provision.MakePlan(ctx, h, h, p)
+		plan, _, err := provision.MakePlan(ctx, h, h, p, provision.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -365,7 +365,7 @@ func TestAPlanSaysWhatBecomesOfPublishedPorts(t *testing.T) {
 	if diff := cmp.Diff(first, effects(p)); diff != "" {
 		t.Errorf("the first plan (-want +got):\n%s", diff)
 	}
-	if report, err := provision.Apply(ctx, h, h, p); err != nil || len(report.Parts[0].Effects) != 2 {
+	if report, err := provision.Apply(ctx, h, h, p, provision.Options{}); err != nil || len(report.Parts[0].Effects) != 2 {
 		t.Fatalf("error %v, report %+v", err, report.Parts[0].Effects)
 	}
 	if got := effects(p); got != "" {

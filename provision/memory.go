@@ -4,8 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"molo/internal/resource"
 )
@@ -17,6 +20,25 @@ type Memory struct {
 	Version int                   `json:"version"`
 	Owned   map[resource.ID]Owned `json:"owned,omitempty"`
 	Pending map[string]Pending    `json:"pending,omitempty"` // by part: written, not yet proven
+	Due     map[string]Due        `json:"due,omitempty"`     // by unit: restarts that were put off
+	Refused map[string]Refused    `json:"refused,omitempty"` // by part: what was tried last and put back
+}
+
+// Due is a restart that changes need and that has not happened: a window was shut, or
+// the policy leaves it to a person.
+type Due struct {
+	Since time.Time     `json:"since"` // when the first of the changes was written
+	Last  time.Time     `json:"last"`  // and the last
+	Keys  []resource.ID `json:"keys"`
+}
+
+// Refused is what a service did not run with. It is not tried again until something
+// about it changes: a timer would restart the service for ever.
+type Refused struct {
+	Digest  string    `json:"digest"`  // of the changes
+	Against string    `json:"against"` // Part.Against
+	At      time.Time `json:"at"`
+	Why     string    `json:"why"`
 }
 
 // Owned is a resource that molo has written.
@@ -79,7 +101,8 @@ func (m Memory) intend(s Step) Memory {
 
 // proven returns the memory after a step whose changes hold.
 func (m Memory) proven(part string) Memory {
-	m.Owned = clone(m.Owned)
+	m.Owned, m.Refused = clone(m.Owned), clone(m.Refused)
+	delete(m.Refused, part)
 	for _, c := range m.Pending[part].Changes {
 		owned, known := m.Owned[c.ID]
 		switch {
@@ -100,6 +123,72 @@ func (m Memory) owe(part string, a Activation) Memory {
 	m.Pending = clone(m.Pending)
 	m.Pending[part] = Pending{Activate: []Activation{a}}
 	return m
+}
+
+// putOff returns the memory after a step whose restarts wait.
+func (m Memory) putOff(s Step, now time.Time) Memory {
+	m.Due = clone(m.Due)
+	for _, a := range s.Activate {
+		if a.Verb == Restart {
+			delete(m.Due, a.Unit)
+		}
+	}
+	for _, a := range s.Waiting {
+		due := m.Due[a.Unit]
+		if due.Since.IsZero() || a.Began.After(due.Last) {
+			due = Due{Since: now}
+		}
+		for _, c := range s.Changes {
+			if triggers(a, c, s.Part.Activate) && !slices.Contains(due.Keys, c.ID) {
+				due.Keys, due.Last = append(slices.Clone(due.Keys), c.ID), now
+			}
+		}
+		if !due.Last.IsZero() {
+			m.Due[a.Unit] = due
+		}
+	}
+	return m
+}
+
+// isDue reports whether a restart was put off and has not happened since.
+func (m Memory) isDue(a Activation) bool {
+	due, ok := m.Due[a.Unit]
+	return ok && a.Verb == Restart && !a.Began.IsZero() && !a.Began.After(due.Last)
+}
+
+// refuse returns the memory after a step that was put back.
+func (m Memory) refuse(s Step, now time.Time, why error) Memory {
+	if s.Part.Against == "" {
+		return m
+	}
+	m.Refused = clone(m.Refused)
+	m.Refused[s.Part.Name] = Refused{Digest: digest(s.Changes), Against: s.Part.Against, At: now, Why: why.Error()}
+	return m
+}
+
+// refused says why a step must not be tried again, if so.
+func (m Memory) refused(s Step) string {
+	r, ok := m.Refused[s.Part.Name]
+	if !ok || len(s.Changes) == 0 || r.Against != s.Part.Against || r.Digest != digest(s.Changes) {
+		return ""
+	}
+	return fmt.Sprintf("this was tried at %s and put back; it is not tried again until the policy, the file or the engine changes\n%s\nhint: molo apply --retry",
+		r.At.Format(time.DateTime), r.Why)
+}
+
+// digest stands for what changes want.
+func digest(changes []Change) string {
+	var all []string
+	for _, c := range changes {
+		print := "nothing"
+		if c.Want != nil {
+			print = Fingerprint(c.Want)
+		}
+		all = append(all, string(c.ID)+" "+print)
+	}
+	slices.Sort(all)
+	sum := sha256.Sum256([]byte(strings.Join(all, "\n")))
+	return hex.EncodeToString(sum[:])[:16]
 }
 
 // forget returns the memory with nothing pending for the part.

@@ -7,6 +7,7 @@ package provision
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -37,6 +38,10 @@ type Part struct {
 	Pending  []Activation // needed although nothing differs: the service runs with something else
 	Fallback []Probe      // what must hold again after a failed change was put back
 	Blocked  string       // why nothing can be done, if so
+	// Against is what decides, besides the changes, whether they hold: a version of an
+	// engine, the text of a file. With it, changes that had to be put back are not tried
+	// again as long as it is the same.
+	Against string
 	// Stays says that what was written is not put back after a failure: each piece of
 	// it holds by itself, and what was there before is less safe.
 	Stays bool
@@ -107,6 +112,8 @@ type Activation struct {
 	First       []resource.ID `json:"first,omitempty"`
 	Until       Probe         `json:"-"`                     // what proves it; a failure puts the part back
 	Why         string        `json:"why,omitempty"`         // why it is needed, where no change explains it
+	Waits       string        `json:"waits,omitempty"`       // what it waits for, if it must not be done now
+	Began       time.Time     `json:"-"`                     // when the unit that runs was started; zero: it does not run
 	Consequence string        `json:"consequence,omitempty"` // "3 containers keep running (live-restore)"
 	// Rules decide, for Cut, which connections go.
 	Rules *firewall.Program `json:"-"`

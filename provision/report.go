@@ -27,6 +27,7 @@ type Outcome struct {
 	Status   Status
 	Changes  []Change
 	Activate []Activation
+	Waiting  []Activation
 	Effects  []firewall.Effect
 	Unread   []facts.Unread
 	Notes    []Note
@@ -75,7 +76,7 @@ func (r *Report) Note(part string, n Note) {
 func (p Plan) Outcomes() []Outcome {
 	var all []Outcome
 	for _, s := range p {
-		o := Outcome{Part: s.Part.Name, Status: OK, Changes: s.Changes, Activate: s.Activate, Effects: s.Effects, Unread: s.Unread, Notes: s.Part.Notes}
+		o := Outcome{Part: s.Part.Name, Status: OK, Changes: s.Changes, Activate: s.Activate, Waiting: s.Waiting, Effects: s.Effects, Unread: s.Unread, Notes: s.Part.Notes}
 		switch {
 		case s.Part.Blocked != "":
 			o.Status, o.Err = Failed, errors.New(s.Part.Blocked)
@@ -96,8 +97,7 @@ func (r *Report) look(plan Plan, f facts.Facts) {
 	r.Facts = f
 	for _, s := range plan {
 		o := r.of(s.Part.Name)
-		o.Notes = s.Part.Notes
-		o.Unread = s.Unread
+		o.Notes, o.Waiting, o.Unread = s.Part.Notes, s.Waiting, s.Unread
 		if err := s.hindrance(); err != nil && o.Err == nil {
 			o.Status, o.Err = Failed, err
 		}

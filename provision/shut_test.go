@@ -31,11 +31,11 @@ func TestWithoutUsableRulesOfUFWNothingOpens(t *testing.T) {
 	fails := func(h *surfaced, p *policy.Policy) {
 		t.Helper()
 		h.Is.UFW.Rules4 = half
-		plan, _, err := provision.MakePlan(ctx, h, h, p)
+		plan, _, err := provision.MakePlan(ctx, h, h, p, provision.Options{})
 		if err != nil || len(plan) != 1 || plan.Outcomes()[0].Err == nil {
 			t.Errorf("the plan has %d parts, error %v", len(plan), err)
 		}
-		report, err := provision.Apply(ctx, h, h, p)
+		report, err := provision.Apply(ctx, h, h, p, provision.Options{})
 		if err != nil || report.Failed() == nil || !strings.Contains(report.Failed().Error(), "/etc/ufw/user.rules") {
 			t.Errorf("the apply says %v, error %v", report.Failed(), err)
 		}
@@ -50,7 +50,7 @@ func TestWithoutUsableRulesOfUFWNothingOpens(t *testing.T) {
 		t.Errorf("where no rules were loaded, 8080 is reached by %s", got)
 	}
 	loaded := shop("allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in")
-	if _, err := provision.Apply(ctx, loaded, loaded, firewallPolicy(t, policyText)); err != nil {
+	if _, err := provision.Apply(ctx, loaded, loaded, firewallPolicy(t, policyText), provision.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	fails(loaded, good)
@@ -64,10 +64,10 @@ func TestOnlyTheNamedPartsHaveToBeRight(t *testing.T) {
 	h := shop()
 	h.Is.Docker.Config = "{"
 	p := firewallPolicy(t, "docker {}\n"+policyText)
-	if _, err := provision.Apply(t.Context(), h, h, p); err == nil {
+	if _, err := provision.Apply(t.Context(), h, h, p, provision.Options{}); err == nil {
 		t.Error("an apply of everything has no error")
 	}
-	report, err := provision.Apply(t.Context(), h, h, p, provision.PartFirewall)
+	report, err := provision.Apply(t.Context(), h, h, p, provision.Options{Only: []string{provision.PartFirewall}})
 	if err != nil || report.Failed() != nil || !report.Has(provision.PartFirewall, provision.Changed) {
 		t.Errorf("an apply of the firewall alone: error %v, %v", err, report.Failed())
 	}

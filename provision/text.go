@@ -20,7 +20,7 @@ func WriteText(w io.Writer, outcomes []Outcome) error {
 }
 
 func writeOutcome(out *strings.Builder, o Outcome) {
-	if len(o.Changes)+len(o.Activate)+len(o.Unread)+len(o.Notes) == 0 && o.Err == nil {
+	if len(o.Changes)+len(o.Activate)+len(o.Waiting)+len(o.Unread)+len(o.Notes) == 0 && o.Err == nil {
 		return
 	}
 	fmt.Fprintf(out, "%s\n", o.Part)
@@ -33,6 +33,9 @@ func writeOutcome(out *strings.Builder, o Outcome) {
 	}
 	for _, a := range o.Activate {
 		fmt.Fprintf(out, "  ! %s %s%s\n", a.Verb, a.Unit, join(": ", a.Why, a.Consequence))
+	}
+	for _, a := range o.Waiting {
+		fmt.Fprintf(out, "  . %s %s waits for %s%s\n", a.Verb, a.Unit, a.Waits, join(": ", a.Why, a.Consequence))
 	}
 	for _, u := range o.Unread {
 		fmt.Fprintf(out, "  ? %s: %s\n", u.What, u.Why)

@@ -14,6 +14,7 @@ type outcomeJSON struct {
 	Status   Status            `json:"status"`
 	Changes  []changeJSON      `json:"changes"`
 	Activate []Activation      `json:"activate"`
+	Waiting  []Activation      `json:"waiting,omitempty"`
 	Effects  []firewall.Effect `json:"effects,omitempty"`
 	Unread   []facts.Unread    `json:"unread,omitempty"`
 	Notes    []Note            `json:"notes,omitempty"`
@@ -33,7 +34,7 @@ type changeJSON struct {
 // in neither.
 func (o Outcome) MarshalJSON() ([]byte, error) {
 	view := outcomeJSON{
-		Part: o.Part, Status: o.Status, Changes: []changeJSON{}, Activate: o.Activate, Effects: o.Effects, Unread: o.Unread, Notes: o.Notes,
+		Part: o.Part, Status: o.Status, Changes: []changeJSON{}, Activate: o.Activate, Waiting: o.Waiting, Effects: o.Effects, Unread: o.Unread, Notes: o.Notes,
 	}
 	if view.Activate == nil {
 		view.Activate = []Activation{}

@@ -21,6 +21,7 @@ func (a *app) applyCommand() *cobra.Command {
 	}
 	a.detailedFlag(cmd)
 	a.onlyFlag(cmd)
+	cmd.Flags().BoolVar(&a.retry, "retry", false, "try again what dockerd did not run with before")
 	cmd.Flags().BoolVar(&a.noProbe, "no-probe", false, "do not send packets to published ports after the rules changed")
 	return cmd
 }
@@ -47,7 +48,7 @@ func (a *app) converge(ctx context.Context, p *policy.Policy) error {
 		return err
 	}
 	run := host.NewRun(version, a.policyPath())
-	report, err := provision.Apply(ctx, h, h, p, a.only...)
+	report, err := provision.Apply(ctx, h, h, p, a.options())
 	if err == nil && !a.noProbe && p.Firewall != nil && report.Has(provision.PartFirewall, provision.Changed) {
 		a.prove(ctx, h, p, report)
 	}

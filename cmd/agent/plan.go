@@ -42,7 +42,7 @@ func (a *app) plan(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	plan, f, err := provision.MakePlan(cmd.Context(), h, h, p, a.only...)
+	plan, f, err := provision.MakePlan(cmd.Context(), h, h, p, a.options())
 	if err != nil {
 		return err
 	}

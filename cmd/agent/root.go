@@ -28,6 +28,7 @@ type app struct {
 	policy   string
 	root     string
 	only     []string
+	retry    bool
 	noProbe  bool
 }
 
@@ -78,6 +79,9 @@ func (a *app) onlyFlag(cmd *cobra.Command) {
 		return nil
 	}
 }
+
+// options are those of plans.
+func (a *app) options() provision.Options { return provision.Options{Only: a.only, Retry: a.retry} }
 
 // policyPath is the policy's place, on the host or under --root.
 func (a *app) policyPath() string {

@@ -43,7 +43,7 @@ func (a *app) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plan, f, err := provision.MakePlan(ctx, h, h, p)
+	plan, f, err := provision.MakePlan(ctx, h, h, p, provision.Options{})
 	if err != nil {
 		return err
 	}

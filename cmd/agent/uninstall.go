@@ -31,7 +31,7 @@ func (a *app) uninstall(ctx context.Context, yes bool) error {
 	if err != nil {
 		return err
 	}
-	plan, f, err := provision.MakePlan(ctx, h, h, nothing, a.only...)
+	plan, f, err := provision.MakePlan(ctx, h, h, nothing, a.options())
 	if err != nil {
 		return err
 	}

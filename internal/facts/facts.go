@@ -5,17 +5,19 @@ package facts
 
 import (
 	"net/netip"
+	"time"
 )
 
 // Facts is everything molo reads of a host before it decides anything.
 type Facts struct {
-	Hostname string `json:"hostname"`
-	OS       OS     `json:"os"`
-	Kernel   string `json:"kernel"` // release, as uname -r prints it
-	Docker   Docker `json:"docker"`
-	UFW      UFW    `json:"ufw"`
-	Nginx    Nginx  `json:"nginx"`
-	IPv6     bool   `json:"ipv6"` // the kernel has IPv6 and its filter tables
+	Time     time.Time `json:"time"` // when they were read, in the host's time zone
+	Hostname string    `json:"hostname"`
+	OS       OS        `json:"os"`
+	Kernel   string    `json:"kernel"` // release, as uname -r prints it
+	Docker   Docker    `json:"docker"`
+	UFW      UFW       `json:"ufw"`
+	Nginx    Nginx     `json:"nginx"`
+	IPv6     bool      `json:"ipv6"` // the kernel has IPv6 and its filter tables
 	// Bridges names the bridge links of the host, Docker's and others'.
 	Bridges []string `json:"bridges,omitempty"`
 	// Offline says that these are the files of an image, not a running host: there
@@ -44,6 +46,7 @@ type Docker struct {
 	Running   bool      `json:"running"`           // its API answers
 	Blind     bool      `json:"blind"`             // its API could not be asked: nothing is known of containers and networks
 	Failed    bool      `json:"failed"`            // systemd tried to run docker.service and gave up, or is about to
+	Started   time.Time `json:"started,omitzero"`  // when the running dockerd was started
 	Version   string    `json:"version,omitempty"` // "20.10.24+dfsg1"; of the daemon, running or not
 	Major     int       `json:"major,omitempty"`   // 20; 0 when unknown
 	Effective Effective `json:"effective"`

@@ -69,7 +69,7 @@ func (h *Host) runningDocker(ctx context.Context, f *facts.Facts) (pid uint32) {
 	}
 	d.Failed = unit.Loaded && (unit.Active == "failed" || unit.Active == "activating")
 	if d.Running = unit.Active == "active" || unit.Active == "reloading"; d.Running {
-		pid = unit.MainPID
+		pid, d.Started = unit.MainPID, unit.Started
 		d.ConfigNewer = h.newer(provision.DaemonJSON, unit.Started)
 		err := h.engineFacts(ctx, d)
 		if err == nil {

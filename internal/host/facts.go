@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -19,7 +20,7 @@ import (
 // Facts reads what the host is. What can't be read, for want of privilege or
 // because a service hangs, is listed in Facts.Unknown.
 func (h *Host) Facts(ctx context.Context) (facts.Facts, error) {
-	f := facts.Facts{Offline: h.offline()}
+	f := facts.Facts{Offline: h.offline(), Time: time.Now()}
 	var err error
 	if f.OS, err = h.osRelease(); err != nil {
 		return f, err

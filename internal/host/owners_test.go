@@ -53,7 +53,7 @@ func applyText(t *testing.T, h *Host, text string) {
 	if diagnostics.HasErrors() {
 		t.Fatalf("%s\n%v", text, diagnostics)
 	}
-	report, err := provision.Apply(t.Context(), h, h, p)
+	report, err := provision.Apply(t.Context(), h, h, p, provision.Options{})
 	if err != nil || report.Failed() != nil {
 		data, _ := os.ReadFile(h.path(provision.DaemonJSON))
 		t.Fatalf("applying %q to %q: %v, %v", text, data, err, report.Failed())
