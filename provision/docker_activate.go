@@ -17,7 +17,7 @@ func activateDocker(p *policy.Docker, d facts.Docker, settings []setting, now ti
 	if d.Failed {
 		return []Activation{restartDocker(p, d)}
 	}
-	if !d.Running || p == nil && len(runningIDs(d)) > 0 {
+	if !d.Running || p == nil && len(running(d)) > 0 {
 		return nil
 	}
 	var keys []resource.ID
@@ -26,14 +26,14 @@ func activateDocker(p *policy.Docker, d facts.Docker, settings []setting, now ti
 			keys = append(keys, s.id())
 		}
 	}
-	running := runningIDs(d)
+	stay := running(d)
 	var all []Activation
 	if len(keys) > 0 {
 		reload := Activation{
 			Unit: DockerUnit, Verb: Reload, Keys: keys,
-			Until: DockerRuns{Effective: facts.Effective{LiveRestore: liveRestore(p, d)}, Running: running},
+			Until: DockerRuns{Effective: facts.Effective{LiveRestore: liveRestore(p, d)}, Running: stay},
 		}
-		if wantsLiveRestore(p, d) && !isTrue(d.Effective.LiveRestore) && len(running) > 0 {
+		if wantsLiveRestore(p, d) && !isTrue(d.Effective.LiveRestore) && len(stay) > 0 {
 			reload.First = []resource.ID{resource.KeyID(DaemonJSON, "live-restore")}
 		}
 		all = append(all, reload)
@@ -57,20 +57,20 @@ func waits(p *policy.Docker, now time.Time) string {
 }
 
 func restartDocker(p *policy.Docker, d facts.Docker) Activation {
-	running := runningIDs(d)
+	stay := running(d)
 	a := Activation{Unit: DockerUnit, Verb: Restart, Began: d.Started}
 	switch {
 	case d.Blind, !d.Running:
 		a.Consequence = "how many containers run is not known"
-	case len(running) == 0:
+	case len(stay) == 0:
 		a.Consequence = "no container is running"
 	case wantsLiveRestore(p, d):
-		a.Consequence = fmt.Sprintf("%s running (live-restore)", keeps(len(running)))
+		a.Consequence = fmt.Sprintf("%s running (live-restore)", keeps(len(stay)))
 	default:
-		a.Consequence = fmt.Sprintf("stops %s; those with a restart policy come back", count(len(running), "container"))
-		running = nil
+		a.Consequence = fmt.Sprintf("stops %s; those with a restart policy come back", count(len(stay), "container"))
+		stay = nil
 	}
-	a.Until = DockerRuns{Effective: expected(p, d), Running: running}
+	a.Until = DockerRuns{Effective: expected(p, d), Running: stay}
 	return a
 }
 
@@ -100,6 +100,7 @@ func (part *Part) settle(p *policy.Docker, d facts.Docker, now time.Time) {
 	case len(differs) > 0:
 		part.Residual = append(part.Residual, Note{Text: "dockerd runs with other settings than the policy's: " + strings.Join(differs, ", ")})
 	}
+	part.Notes = append(part.Notes, olderContainers(p, d)...)
 	stuck := slices.DeleteFunc(later, func(m string) bool { return slices.Contains(differs, m) })
 	if len(stuck) > 0 {
 		part.Notes = append(part.Notes, Note{Text: "waits until dockerd restarts while no container runs: " + strings.Join(stuck, ", ")})
@@ -129,7 +130,7 @@ func expected(p *policy.Docker, d facts.Docker) facts.Effective {
 		return facts.Effective{}
 	}
 	e := wantedEffective(p, d)
-	if (len(runningIDs(d)) > 0 || !d.Running) && wantsLiveRestore(p, d) {
+	if (len(running(d)) > 0 || !d.Running) && wantsLiveRestore(p, d) {
 		e.ICC, e.PublishAddress = nil, ""
 	}
 	return e
@@ -170,21 +171,21 @@ func wantsLiveRestore(p *policy.Docker, d facts.Docker) bool {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-func runningIDs(d facts.Docker) []string {
-	var ids []string
+func running(d facts.Docker) []facts.Container {
+	var all []facts.Container
 	for _, c := range d.Containers {
 		if c.Running {
-			ids = append(ids, c.ID)
+			all = append(all, c)
 		}
 	}
-	return ids
+	return all
 }
 
 // survivors are the containers that must still run after a failed change was put
 // back: all of them where live-restore holds.
-func survivors(d facts.Docker) []string {
+func survivors(d facts.Docker) []facts.Container {
 	if !isTrue(d.Effective.LiveRestore) {
 		return nil
 	}
-	return runningIDs(d)
+	return running(d)
 }

@@ -165,6 +165,35 @@ func TestSettingsThatDockerdWouldDieOfAreRefused(t *testing.T) {
 	}
 }
 
+func TestContainersThatKeepOldSettingsAreNamed(t *testing.T) {
+	d := with(stock(28), func(d *facts.Docker) {
+		d.Containers = []facts.Container{
+			{ID: "1", Name: "web", Running: true, LogDriver: "json-file", NoNewPrivileges: Bool(false)},
+			{ID: "2", Name: "db", Running: true, LogDriver: "json-file", LogOptions: map[string]string{"max-size": "1m"}, NoNewPrivileges: Bool(false)},
+			{ID: "3", Name: "sudo", Running: true, LogDriver: "local", NoNewPrivileges: Bool(false), PrivilegesKept: true},
+			{ID: "4", Name: "new", Running: true, LogDriver: "local", NoNewPrivileges: Bool(true)},
+			{ID: "5", Name: "off", LogDriver: "json-file"},
+		}
+	})
+	part, err := dockerPart(hardened(), d, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, n := range part.Notes {
+		if strings.Contains(n.Text, "recreate") {
+			got = append(got, n.Where+" "+n.Text)
+		}
+	}
+	want := []string{
+		"policies.hcl:1 2 containers were created before no-new-privileges and keep their old setting: recreate web, db",
+		"policies.hcl:1 1 container was created before logs were bounded and keeps its old setting: recreate web",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // activated lists what a step does to units, with its consequence.
 func activated(s Step) []string {
 	var all []string

@@ -140,10 +140,10 @@ func (DockerConfig) check() {}
 type Probe interface{ probe() }
 
 // DockerRuns asks the Engine API whether dockerd answers, runs with these
-// settings, and still runs these containers.
+// settings, and still runs these containers with the ports they published.
 type DockerRuns struct {
 	Effective facts.Effective // only what is set is compared
-	Running   []string        // container IDs
+	Running   []facts.Container
 }
 
 // NginxServes asks nginx on loopback which generation answers on every port, and

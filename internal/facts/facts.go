@@ -89,6 +89,17 @@ type Container struct {
 	Network   string     `json:"network"` // HostConfig.NetworkMode: "bridge", "host", …
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	Published []Publish  `json:"published,omitempty"`
+
+	// What it was created with; dockerd's defaults of that time where nobody said otherwise.
+	LogDriver      string            `json:"log_driver,omitempty"`
+	LogOptions     map[string]string `json:"log_options,omitempty"`
+	Privileged     bool              `json:"privileged,omitempty"`
+	PIDMode        string            `json:"pid_mode,omitempty"`        // "host", "container:…"
+	UsernsMode     string            `json:"userns_mode,omitempty"`     // "host": not remapped
+	PrivilegesKept bool              `json:"privileges_kept,omitempty"` // --security-opt no-new-privileges=false
+
+	PID             int   `json:"pid,omitempty"`               // of its first process, while it runs
+	NoNewPrivileges *bool `json:"no_new_privileges,omitempty"` // of that process, as the kernel says
 }
 
 // Endpoint is where a container is on a network.

@@ -73,6 +73,9 @@ func (h *Host) runningDocker(ctx context.Context, f *facts.Facts) (pid uint32) {
 		d.ConfigNewer = h.newer(provision.DaemonJSON, unit.Started)
 		err := h.engineFacts(ctx, d)
 		if err == nil {
+			err = inspectAll(ctx, d.Containers)
+		}
+		if err == nil {
 			return pid
 		}
 		d.Blind = true
@@ -287,10 +290,16 @@ func (h *Host) probeDocker(ctx context.Context, p provision.DockerRuns) error {
 	})
 }
 
-func stillRunning(want []string, have []facts.Container) error {
-	for _, id := range want {
-		if !slices.ContainsFunc(have, func(c facts.Container) bool { return c.ID == id && c.Running }) {
-			return fmt.Errorf("container %.12s does not run any more", id)
+func stillRunning(want, have []facts.Container) error {
+	for _, w := range want {
+		i := slices.IndexFunc(have, func(c facts.Container) bool { return c.ID == w.ID && c.Running })
+		if i < 0 {
+			return fmt.Errorf("container %s does not run any more", w.Name)
+		}
+		for _, p := range w.Published {
+			if !slices.Contains(have[i].Published, p) {
+				return fmt.Errorf("container %s does not publish port %d/%s any more", w.Name, p.Port, p.Protocol)
+			}
 		}
 	}
 	return nil

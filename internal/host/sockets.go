@@ -30,7 +30,7 @@ func (h *Host) Surface(ctx context.Context, d facts.Docker) (facts.Surface, erro
 	if err != nil {
 		return facts.Surface{}, err
 	}
-	wire, err := onTheWire(ctx, d)
+	wire, err := onTheWire(d)
 	if err != nil {
 		return facts.Surface{}, err
 	}

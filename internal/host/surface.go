@@ -1,7 +1,6 @@
 package host
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/moby/moby/client"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -18,7 +16,7 @@ import (
 
 // onTheWire lists the sockets of running containers that have addresses of their own
 // on a link of the host, in their own network namespaces.
-func onTheWire(ctx context.Context, d facts.Docker) ([]facts.Socket, error) {
+func onTheWire(d facts.Docker) ([]facts.Socket, error) {
 	drivers := map[string]string{}
 	for _, n := range d.Networks {
 		drivers[n.Name] = n.Driver
@@ -31,7 +29,7 @@ func onTheWire(ctx context.Context, d facts.Docker) ([]facts.Socket, error) {
 		if !c.Running || !direct {
 			continue
 		}
-		sockets, err := socketsInside(ctx, c.ID)
+		sockets, err := socketsInside(c)
 		if err != nil {
 			return nil, fmt.Errorf("listing the ports of container %s: %w", c.Name, err)
 		}
@@ -41,38 +39,15 @@ func onTheWire(ctx context.Context, d facts.Docker) ([]facts.Socket, error) {
 }
 
 // socketsInside lists the sockets of a container that is not on the host's network.
-func socketsInside(ctx context.Context, id string) ([]facts.Socket, error) {
-	pid, err := containerPID(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	var sockets []facts.Socket
-	err = inNamespace(fmt.Sprintf("/proc/%d/ns/net", pid), func() error {
+func socketsInside(c facts.Container) (sockets []facts.Socket, err error) {
+	err = inNamespace(fmt.Sprintf("/proc/%d/ns/net", c.PID), func() error {
 		sockets, err = listeners()
 		return err
 	})
 	for i := range sockets {
-		sockets[i].Container = id
+		sockets[i].Container = c.ID
 	}
 	return sockets, err
-}
-
-func containerPID(ctx context.Context, id string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
-	defer cancel()
-	engine, err := client.New(client.WithHost(dockerSocket))
-	if err != nil {
-		return 0, err
-	}
-	defer engine.Close()
-	c, err := engine.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
-	if err != nil {
-		return 0, err
-	}
-	if c.Container.State == nil || c.Container.State.Pid == 0 {
-		return 0, errors.New("it does not run any more")
-	}
-	return c.Container.State.Pid, nil
 }
 
 // inNamespace does a job on a thread in another network namespace. The thread stays
