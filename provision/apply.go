@@ -139,8 +139,12 @@ func putBack(ctx context.Context, h Host, step Step, changes []Change) error {
 		if len(a.First) > 0 || a.Verb == Cut {
 			continue // still in force; not to be undone
 		}
-		a.Until = nil // it proved the new state
+		stopped := a.Stops
+		a.Until, a.Stops = nil, nil // it proved the new state
 		problems = append(problems, h.Run(ctx, a))
+		if len(stopped) > 0 {
+			problems = append(problems, h.Run(ctx, Activation{Unit: a.Unit, Verb: Revive, Stops: stopped}))
+		}
 	}
 	for _, probe := range slices.Concat(step.Part.Fallback, servedBefore(changes)) {
 		problems = append(problems, h.Probe(ctx, probe))

@@ -216,13 +216,13 @@ func activations(part Part, changes []Change, owed []Activation, memory Memory) 
 			due = append(due, a)
 		}
 	}
-	due = slices.Concat(due, part.Pending, owed)
 	for _, a := range part.Activate {
 		if memory.isDue(a) {
 			a.Why = "due since " + memory.Due[a.Unit].Since.Format(time.DateTime) + " for " + namesOf(memory.Due[a.Unit].Keys)
 			due = append(due, a)
 		}
 	}
+	due = slices.Concat(due, part.Pending, owed)
 	var all []Activation
 	for _, a := range part.Activate {
 		if i := slices.IndexFunc(due, func(d Activation) bool { return d.Unit == a.Unit && d.Verb == a.Verb }); i >= 0 {

@@ -54,6 +54,9 @@ func dockerPart(p *policy.Docker, d facts.Docker, now time.Time) (Part, error) {
 		part.Want = append(part.Want, Wanted{Resource: resource.Key{File: DaemonJSON, Path: s.path, Value: raw}, From: s.from})
 	}
 	part.Notes = notes
+	if why := decideRemap(p, d).refused; why != "" {
+		part.Violations = append(part.Violations, why)
+	}
 	if d.Installed && d.Major >= 23 {
 		part.Checks = []Check{DockerConfig{Flags: d.Flags}}
 	}
@@ -85,11 +88,11 @@ func dockerSettings(p *policy.Docker, d facts.Docker) ([]setting, []Note) {
 	}
 	all = append(all, networkSettings(p, d)...)
 	all = append(all, logSettings(p.Log)...)
-	userns, note := usernsSetting(p, d)
-	all = append(all, userns...)
-	if note != (Note{}) {
-		notes = append(notes, note)
+	remap := decideRemap(p, d)
+	if remap.value != nil {
+		all = append(all, setting{path: []string{"userns-remap"}, value: *remap.value, from: From(p.UsernsRemap.Range)})
 	}
+	notes = append(notes, remap.notes...)
 	for _, s := range p.Settings.V {
 		// What molo asks for by itself, such as ip6tables, the owner may say as well.
 		all = slices.DeleteFunc(all, func(own setting) bool { return len(own.path) == 1 && own.path[0] == s.Key })
@@ -137,41 +140,6 @@ func logSettings(l policy.Log) []setting {
 	return append(all,
 		setting{path: []string{"log-opts", "max-size"}, value: l.MaxSize.V, from: From(l.MaxSize.Range), flag: "log-opt"},
 		setting{path: []string{"log-opts", "max-file"}, value: strconv.Itoa(l.MaxFile.V), from: From(l.MaxFile.Range), flag: "log-opt"})
-}
-
-// usernsSetting decides about userns-remap. Turning it on gives dockerd another
-// data root, where earlier images, containers and volumes are out of sight; so
-// "auto" turns it on only where there is nothing to lose.
-func usernsSetting(p *policy.Docker, d facts.Docker) ([]setting, Note) {
-	from := From(p.UsernsRemap.Range)
-	want := func(value string) []setting {
-		return []setting{{path: []string{"userns-remap"}, value: value, from: from}}
-	}
-	current := configured(d, "userns-remap")
-	inUse := len(d.Containers) > 0 || d.Images > 0 || d.Volumes > 0 || d.DataOnDisk
-	switch value := p.UsernsRemap.V; {
-	case value == "off":
-		return want(""), Note{}
-	case value == "auto" && current != "":
-		return want(current), Note{}
-	case value == "auto" && d.Blind:
-		return nil, Note{"userns-remap can't be decided on: it depends on what containers there are", from.String()}
-	case value == "auto" && inUse:
-		text := fmt.Sprintf("userns-remap stays off: %s would vanish from Docker's view", inventory(d))
-		return nil, Note{text, from.String()}
-	case value == "auto":
-		return want("default"), Note{}
-	default:
-		return want(value), Note{}
-	}
-}
-
-// inventory counts what a new data root would hide.
-func inventory(d facts.Docker) string {
-	if len(d.Containers)+d.Images+d.Volumes == 0 {
-		return "what is on disk"
-	}
-	return fmt.Sprintf("%s, %s and %s", count(len(d.Containers), "container"), count(d.Images, "image"), count(d.Volumes, "volume"))
 }
 
 // configured returns the string that daemon.json now holds under a top-level key.

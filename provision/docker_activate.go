@@ -60,6 +60,10 @@ func restartDocker(p *policy.Docker, d facts.Docker) Activation {
 	stay := running(d)
 	a := Activation{Unit: DockerUnit, Verb: Restart, Began: d.Started}
 	switch {
+	case p != nil && len(stay) > 0 && decideRemap(p, d).moves:
+		a.Stops = stay
+		a.Consequence = fmt.Sprintf("stops %s (%s), which are out of sight afterwards", count(len(stay), "container"), someOf(namesWhere(stay, func(facts.Container) bool { return true })))
+		stay = nil
 	case d.Blind, !d.Running:
 		a.Consequence = "how many containers run is not known"
 	case len(stay) == 0:
@@ -115,8 +119,8 @@ func wantedEffective(p *policy.Docker, d facts.Docker) facts.Effective {
 	if d.Effective.NoNewPrivileges != nil {
 		e.NoNewPrivileges = &p.NoNewPrivileges.V
 	}
-	if userns, _ := usernsSetting(p, d); len(userns) > 0 {
-		on := userns[0].value != ""
+	if remap := decideRemap(p, d); remap.value != nil {
+		on := *remap.value != ""
 		e.UsernsRemap = &on
 	}
 	return e
@@ -130,7 +134,7 @@ func expected(p *policy.Docker, d facts.Docker) facts.Effective {
 		return facts.Effective{}
 	}
 	e := wantedEffective(p, d)
-	if (len(running(d)) > 0 || !d.Running) && wantsLiveRestore(p, d) {
+	if (len(running(d)) > 0 || !d.Running) && wantsLiveRestore(p, d) && !decideRemap(p, d).moves {
 		e.ICC, e.PublishAddress = nil, ""
 	}
 	return e

@@ -315,3 +315,64 @@ func TestRunningContainersKeepTheOldNetworkUntilTheyStop(t *testing.T) {
 		t.Errorf("got notes %q, want the second to be %q", notes, want)
 	}
 }
+
+func TestUserNamespacesAreMovedOnlyWithLeave(t *testing.T) {
+	used := func(d *facts.Docker) {
+		d.Images, d.Volumes, d.VolumeNames = 2, 1, []string{"data"}
+		d.Containers = []facts.Container{web(), {ID: "c2", Name: "cadvisor", Privileged: true}}
+	}
+	tests := []struct {
+		name    string
+		remap   string
+		leave   bool
+		docker  facts.Docker
+		want    string // userns-remap in daemon.json
+		says    []string
+		stops   int
+		refused bool
+	}{
+		{"on an empty host", "default", false, stock(28), `"default"`, nil, 0, false},
+		{"by default, where there is something", "auto", false, with(stock(28), used), "", []string{"stays off: 2 containers (web, cadvisor), 2 images and 1 volume (data) would vanish"}, 0, false},
+		{"on request, where there is something", "default", false, with(stock(28), used), "", nil, 0, true},
+		{"on request and with leave", "build", true, with(stock(28), used), `"build"`, []string{"out of Docker's view afterwards, until userns_remap is what it was: 2 containers", "need --userns=host to start: cadvisor"}, 1, false},
+		{"by default, with leave", "auto", true, with(stock(28), used), `"default"`, []string{"out of Docker's view"}, 1, false},
+		{"off again, without leave", "off", false, with(stock(28), func(d *facts.Docker) { used(d); d.Config = `{"userns-remap": "default"}` }), "", nil, 0, true},
+		{"off again, with leave", "off", true, with(stock(28), func(d *facts.Docker) { used(d); d.Config = `{"userns-remap": "default"}` }), `""`, []string{"out of Docker's view"}, 1, false},
+		{"as it is", "default", true, with(stock(28), func(d *facts.Docker) { used(d); d.Config = `{"userns-remap": "default"}` }), `"default"`, []string{"need --userns=host to start: cadvisor"}, 0, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := hardened()
+			p.UsernsRemap, p.UsernsMigration = At(5, tt.remap), At(6, tt.leave)
+			part, err := dockerPart(p, tt.docker, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for line := range strings.Lines(daemonJSON(part)) {
+				if value, ok := strings.CutPrefix(line, "userns-remap = "); ok {
+					got = strings.TrimSpace(value)
+				}
+			}
+			if got != tt.want {
+				t.Errorf("userns-remap is %s, want %s", got, tt.want)
+			}
+			var said string
+			for _, n := range part.Notes {
+				said += n.Text + "\n"
+			}
+			for _, want := range tt.says {
+				if !strings.Contains(said, want) {
+					t.Errorf("the notes lack %q:\n%s", want, said)
+				}
+			}
+			if refused := len(part.Violations) > 0; refused != tt.refused {
+				t.Errorf("violations: %q", part.Violations)
+			}
+			restart := part.Activate[len(part.Activate)-1]
+			if restart.Verb != Restart || len(restart.Stops) != tt.stops {
+				t.Errorf("%s stops %d containers, want %d (%s)", restart.Verb, len(restart.Stops), tt.stops, restart.Consequence)
+			}
+		})
+	}
+}

@@ -95,6 +95,8 @@ const (
 	Reload  Verb = "reload"
 	Restart Verb = "restart"
 	Cut     Verb = "cut" // connections that the rules no longer allow
+	// Revive starts the containers of Stops again.
+	Revive Verb = "revive"
 )
 
 // Activation brings written changes into force. A reload is never turned into a
@@ -109,12 +111,15 @@ type Activation struct {
 	// First names changes that this must bring into force before a later restart of
 	// the same unit, and that a put-back takes back last, once the unit runs again:
 	// live-restore, without which dockerd stops the containers it finds at its start.
-	First       []resource.ID `json:"first,omitempty"`
-	Until       Probe         `json:"-"`                     // what proves it; a failure puts the part back
-	Why         string        `json:"why,omitempty"`         // why it is needed, where no change explains it
-	Waits       string        `json:"waits,omitempty"`       // what it waits for, if it must not be done now
-	Began       time.Time     `json:"-"`                     // when the unit that runs was started; zero: it does not run
-	Consequence string        `json:"consequence,omitempty"` // "3 containers keep running (live-restore)"
+	First []resource.ID `json:"first,omitempty"`
+	// Stops are containers that have to stop before a restart: dockerd would lose sight of
+	// them while they run. A put-back starts them again.
+	Stops       []facts.Container `json:"-"`
+	Until       Probe             `json:"-"`                     // what proves it; a failure puts the part back
+	Why         string            `json:"why,omitempty"`         // why it is needed, where no change explains it
+	Waits       string            `json:"waits,omitempty"`       // what it waits for, if it must not be done now
+	Began       time.Time         `json:"-"`                     // when the unit that runs was started; zero: it does not run
+	Consequence string            `json:"consequence,omitempty"` // "3 containers keep running (live-restore)"
 	// Rules decide, for Cut, which connections go.
 	Rules *firewall.Program `json:"-"`
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"net"
 	"strings"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // pathsOfOthers are what is none of molo's business.
@@ -103,11 +101,4 @@ func greet(l net.Listener) {
 func (s *scene) ours() string {
 	s.Helper()
 	return s.sh("for six in '' 6; do ip${six}tables-save | grep -e '^\\*' -e MOLO; done")
-}
-
-func (s *scene) same(what, before, after string) {
-	s.Helper()
-	if diff := cmp.Diff(before, after); diff != "" {
-		s.Errorf("%s changed (-before +after):\n%s", what, diff)
-	}
 }

@@ -74,6 +74,9 @@ func (s statusJSON) text() string {
 	out.WriteString("\n")
 	for _, o := range s.Parts {
 		fmt.Fprintf(&out, "  %-9s %s\n", o.Part, standing(o))
+		for _, a := range o.Waiting {
+			fmt.Fprintf(&out, "            ! a %s of %s is due, and waits for %s\n", a.Verb, a.Unit, a.Waits)
+		}
 		for _, n := range o.Notes {
 			fmt.Fprintf(&out, "            * %s\n", n.Text)
 		}

@@ -60,6 +60,7 @@ type Docker struct {
 	Networks    []Network   `json:"networks,omitempty"`
 	Images      int         `json:"images"`
 	Volumes     int         `json:"volumes"`
+	VolumeNames []string    `json:"volume_names,omitempty"`
 	// DataOnDisk says that the data root holds images, containers or volumes, for
 	// engines that do not run.
 	DataOnDisk bool `json:"data_on_disk"`

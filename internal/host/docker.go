@@ -172,6 +172,10 @@ func (h *Host) engineFacts(ctx context.Context, d *facts.Docker) error {
 	}
 	d.Version, d.Major = info.Info.ServerVersion, majorOf(info.Info.ServerVersion)
 	d.Images, d.Volumes = info.Info.Images, len(volumes.Items)
+	for _, v := range volumes.Items {
+		d.VolumeNames = append(d.VolumeNames, v.Name)
+	}
+	slices.Sort(d.VolumeNames)
 	d.Containers = containersOf(containers)
 	d.Networks = networksOf(networks.Items)
 	d.Effective = effectiveOf(info.Info, networks.Items, d.Major)

@@ -74,8 +74,14 @@ func (h *Host) Run(ctx context.Context, a provision.Activation) error {
 	if h.offline() {
 		return nil
 	}
-	if a.Verb == provision.Cut {
+	switch a.Verb {
+	case provision.Cut:
 		return h.cut(ctx, a)
+	case provision.Revive:
+		return eachContainer(ctx, a.Stops, startContainer)
+	}
+	if err := eachContainer(ctx, a.Stops, stopContainer); err != nil {
+		return err
 	}
 	began := time.Now()
 	logged := h.nginxLogSize()

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+const dockerOnly = "docker {}\n"
+
+// says checks that a command's output holds some texts.
+func (w *world) holds(what, got string, want ...string) {
+	w.Helper()
+	for _, text := range want {
+		if !strings.Contains(got, text) {
+			w.Errorf("%s lacks %q:\n%s", what, text, got)
+		}
+	}
+}
+
+// reset lets systemd forget how often docker.service was started lately.
+func (w *world) reset() { w.Helper(); w.sh("systemctl reset-failed docker") }
+
+func TestUserNamespacesMoveThereAndBack(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.sh("docker volume create data && docker run -d --name web --restart always -v data:/data -p 8080:80 server:1")
+		w.policy("docker {\n  userns_remap = \"default\"\n}\n")
+		w.holds("an apply without leave", w.molo(1, "apply").Stdout, `userns_remap = "default" is not done: 1 container (web), 1 image and 1 volume (data) would vanish`, "userns_migration = true")
+		w.holds("docker ps", w.sh("docker ps"), "web")
+		w.holds("daemon.json, which has the rest", w.read("/etc/docker/daemon.json"), `"icc"`)
+
+		w.reset()
+		w.policy("docker {\n  userns_remap     = \"default\"\n  userns_migration = true\n}\n")
+		plan := w.molo(0, "plan").Stdout
+		w.holds("the plan", plan, "stops 1 container (web), which are out of sight afterwards", "out of Docker's view afterwards, until userns_remap is what it was")
+		w.molo(0, "apply")
+		w.holds("docker info", w.sh("docker info"), "userns")
+		if got := w.sh("docker ps -aq; docker volume ls -q; docker images -q"); got != "" {
+			w.Errorf("the remapped engine knows:\n%s", got)
+		}
+		w.molo(0, "plan", "--detailed-exitcode")
+		if got := w.sh("pgrep -x server || true"); got != "" {
+			w.Errorf("a container runs that dockerd does not see: process %s", got)
+		}
+
+		w.reset()
+		w.policy("docker {\n  userns_remap     = \"off\"\n  userns_migration = true\n}\n")
+		w.molo(0, "apply")
+		w.holds("docker ps after going back", w.sh("docker ps -a; docker volume ls"), "web", "data")
+		w.sh("timeout 20 sh -c 'until docker start web && curl -fs -o /dev/null http://127.0.0.1:8080; do sleep 0.2; done'")
+	})
+}
+
+func TestAUserNamespaceThatIsNoneIsTakenBack(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.sh("docker run -d --name web server:1")
+		before := w.read("/etc/docker/daemon.json")
+		w.policy("docker {\n  userns_remap     = \"nobody-here\"\n  userns_migration = true\n}\n")
+		w.molo(1, "apply")
+		w.same("daemon.json", before, w.read("/etc/docker/daemon.json"))
+		w.holds("docker ps", w.sh("docker ps"), "web")
+	})
+}
+
+func TestARestartWaitsForAPerson(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.policy("docker {\n  restart = \"manual\"\n}\n")
+		pid := w.sh("pidof dockerd")
+		const waits = ". restart docker.service waits for a person (policies.hcl:2): systemctl restart docker"
+		w.holds("the first apply", w.molo(0, "apply").Stdout, waits)
+		w.holds("the second apply", w.molo(0, "apply").Stdout, waits, "due since")
+		w.write("/etc/ufw/user.rules", "### RULES ###\n") // nothing of the docker part
+		w.holds("the plan", w.molo(0, "plan").Stdout, waits, "icc, no-new-privileges")
+		w.holds("the status", w.molo(0, "status").Stdout, "a restart of docker.service is due")
+		w.same("dockerd's process", pid, w.sh("pidof dockerd"))
+		w.reset()
+		w.sh("systemctl restart docker")
+		if out := w.molo(0, "plan", "--detailed-exitcode").Stdout; strings.Contains(out, "waits for a person") {
+			w.Errorf("after a restart by hand the plan says:\n%s", out)
+		}
+		w.holds("the network", w.sh("docker network inspect bridge"), `"com.docker.network.bridge.enable_icc": "false"`)
+	})
+}
+
+func TestADaemonThatDoesNotStartIsNotTriedAgain(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.sh("docker run -d --name web server:1")
+		bad := "docker {\n  settings = { \"seccomp-profile\" = \"/etc/docker/later.json\" }\n}\n"
+		w.policy(bad)
+		w.molo(1, "apply")
+		pid := w.sh("pidof dockerd")
+		w.holds("the next apply", w.molo(1, "apply").Stdout, "was tried at", "molo apply --retry")
+		w.same("dockerd's process", pid, w.sh("pidof dockerd"))
+		w.reset()
+		w.write("/etc/docker/later.json", `{"defaultAction": "SCMP_ACT_ALLOW"}`)
+		w.molo(1, "apply")
+		w.molo(0, "apply", "--retry")
+		w.molo(0, "plan", "--detailed-exitcode")
+		w.holds("docker ps", w.sh("docker ps"), "web")
+	})
+}
+
+func TestAFlagIsNamedWithItsLine(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		before := w.read("/etc/docker/daemon.json")
+		w.write("/etc/default/docker", "# options\nDOCKER_OPTS=\"--icc=false\"\n")
+		w.policy(dockerOnly)
+		for _, state := range []string{"systemctl restart docker", "systemctl stop docker.socket docker"} {
+			w.reset()
+			w.sh(state)
+			w.holds("an apply after "+state, w.molo(1, "apply").Stderr, "dockerd already gets --icc=false from /etc/default/docker:2", "policies.hcl:1")
+		}
+		w.same("daemon.json", before, w.read("/etc/docker/daemon.json"))
+	})
+}
+
+func (w *world) same(what, before, after string) {
+	w.Helper()
+	if before != after {
+		w.Errorf("%s changed from\n%s\nto\n%s", what, before, after)
+	}
+}
