@@ -70,6 +70,7 @@ func TestARestartWaitsForAPerson(t *testing.T) {
 		w.holds("the second apply", w.molo(0, "apply").Stdout, waits, "due since")
 		w.write("/etc/ufw/user.rules", "### RULES ###\n") // nothing of the docker part
 		w.holds("the plan", w.molo(0, "plan").Stdout, waits, "icc, no-new-privileges")
+		w.holds("the status of docker", w.molo(0, "status", "docker").Stdout, "x  icc", "by dockerd", "a restart of docker.service is due")
 		w.holds("the status", w.molo(0, "status").Stdout, "a restart of docker.service is due")
 		w.same("dockerd's process", pid, w.sh("pidof dockerd"))
 		w.reset()

@@ -29,9 +29,58 @@ type statusJSON struct {
 
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Say how the host stands, and how the last run went", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
+		Use: "status [docker]", Short: "Say how the host stands, and how the last run went; docker: every key of daemon.json",
+		Args: cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs), ValidArgs: []string{provision.PartDocker},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return a.dockerStatus(cmd.Context())
+			}
+			return a.status(cmd.Context())
+		},
 	}
+}
+
+// daemonJSON is what status docker --json writes.
+type daemonJSON struct {
+	Version  int                       `json:"version"`
+	Settings []provision.DaemonSetting `json:"settings"`
+	Waiting  []provision.Activation    `json:"waiting,omitempty"`
+}
+
+// dockerStatus shows the daemon's settings: wanted, written and in force.
+func (a *app) dockerStatus(ctx context.Context) error {
+	p, err := a.load()
+	if err != nil {
+		return err
+	}
+	h, err := a.host()
+	if err != nil {
+		return err
+	}
+	plan, f, err := provision.MakePlan(ctx, h, h, p, provision.Options{Only: []string{provision.PartDocker}})
+	if err != nil {
+		return err
+	}
+	reloaded, err := h.Reloaded(ctx, f.Docker.Started)
+	if err != nil {
+		return fmt.Errorf("reading what dockerd logged: %w", err)
+	}
+	settings, err := provision.DaemonView(p.Docker, f.Docker, reloaded, f.Time)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.writeJSON(daemonJSON{planVersion, settings, plan.Outcomes()[0].Waiting})
+	}
+	if err := provision.WriteDaemonView(a.stdout, settings); err != nil {
+		return err
+	}
+	for _, w := range plan.Outcomes()[0].Waiting {
+		if _, err := fmt.Fprintf(a.stdout, "! a %s of %s is due, and waits for %s\n", w.Verb, w.Unit, w.Waits); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *app) status(ctx context.Context) error {

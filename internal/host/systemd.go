@@ -165,6 +165,26 @@ func (h *Host) journal(ctx context.Context, unit string, since time.Time) string
 	return quoted(unit+" says", strings.Join(lines[max(0, len(lines)-5):], "\n"))
 }
 
+// Reloaded returns the line in which dockerd logged its whole configuration when it last
+// read daemon.json again (SIGHUP), since it was started; "" if it has not.
+func (h *Host) Reloaded(ctx context.Context, started time.Time) (string, error) {
+	if h.offline() || started.IsZero() {
+		return "", nil
+	}
+	out, err := h.exec(ctx, nil, "journalctl", "_SYSTEMD_UNIT="+provision.DockerUnit, "--since", fmt.Sprintf("@%d", started.Unix()),
+		"--output", "cat", "--no-pager", "--quiet")
+	if err != nil {
+		return "", err
+	}
+	last := ""
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "Reloaded configuration") {
+			last = strings.TrimSpace(line)
+		}
+	}
+	return last, nil
+}
+
 // errSilent says that a unit has not complained yet.
 var errSilent = errors.New("it has said nothing")
 

@@ -18,6 +18,7 @@ package jsontext
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -75,6 +76,23 @@ func (d *Document) Bytes() []byte {
 // Empty reports whether the object has no members, which is when a file that molo
 // created has served its purpose.
 func (d *Document) Empty() bool { return len(d.root.members) == 0 }
+
+// Leaves returns the paths to all values in the document that are no objects with
+// members, in its order. Lists are values.
+func (d *Document) Leaves() [][]string { return d.root.leaves(nil) }
+
+func (o *object) leaves(path []string) [][]string {
+	var all [][]string
+	for _, m := range o.members {
+		at := append(slices.Clone(path), m.name)
+		if inner := m.value.object; inner != nil && !inner.array && len(inner.members) > 0 {
+			all = append(all, inner.leaves(at)...)
+			continue
+		}
+		all = append(all, at)
+	}
+	return all
+}
 
 // Get returns the bytes of the value at path as they are written, and whether it is
 // there. Path goes from the outermost object inwards; its elements are decoded keys,
