@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"molo/firewall"
 	"molo/internal/host"
 	"molo/provision"
 )
@@ -20,6 +23,8 @@ const exposureVersion = 1
 type exposureJSON struct {
 	Version int `json:"version"`
 	*provision.Exposure
+	// Effects are what applying the policy would change for published ports.
+	Effects []firewall.Effect `json:"effects,omitempty"`
 }
 
 // answerJSON is what exposure --from --to --json writes.
@@ -40,7 +45,7 @@ const exposureLong = `List every port on which containers or processes of this h
 who reaches it, and because of which rule: of UFW, of the policy, or a default.
 
 What counts is the rules that are loaded now; with --planned, those that the
-policy asks for. With --from and --to, say what becomes of one connection:
+policy asks for; without, lines with ">" say what applying it would change. With --from and --to, say what becomes of one connection:
 
   molo exposure --from 198.51.100.9 --to :8080/tcp
   molo exposure --from 2001:db8::9 --to [2001:db8::1]:53/udp`
@@ -77,10 +82,42 @@ func (a *app) exposure(ctx context.Context, flags exposureFlags) error {
 		return a.writeJSON(answerJSON{exposureVersion, flags.planned, question, view.Explain(question)})
 	case flags.from != "":
 		return provision.WriteAnswer(a.stdout, question, view.Explain(question))
-	case a.json:
-		return a.writeJSON(exposureJSON{exposureVersion, view})
 	}
-	return view.WriteText(a.stdout)
+	var effects []firewall.Effect
+	if !flags.planned {
+		if effects, err = a.effects(ctx, h); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		return a.writeJSON(exposureJSON{exposureVersion, view, effects})
+	}
+	if err := view.WriteText(a.stdout); err != nil {
+		return err
+	}
+	for _, e := range effects {
+		if _, err := fmt.Fprintf(a.stdout, "> once the policy is applied: %s\n", e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// effects says what applying the policy would change for published ports. Where there is
+// no policy yet nothing would.
+func (a *app) effects(ctx context.Context, h *host.Host) ([]firewall.Effect, error) {
+	if _, err := os.Stat(a.policyPath()); errors.Is(err, fs.ErrNotExist) && a.policy == "" {
+		return nil, nil
+	}
+	p, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	plan, _, err := provision.MakePlan(ctx, h, h, p, provision.Options{Only: []string{provision.PartFirewall}})
+	if err != nil || len(plan) == 0 {
+		return nil, err
+	}
+	return plan[0].Effects, nil
 }
 
 // view looks at the host. The policy is only read where it counts.

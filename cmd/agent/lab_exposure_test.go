@@ -103,6 +103,8 @@ func TestExposureSaysWhoReachesWhat(t *testing.T) {
 			"iptables": "", "ip mangle": "",
 		}
 		w.says(shut, "--planned")
+		w.holds("the exposure", w.molo(0, "exposure").Stdout, "> once the policy is applied: 8082/tcp of container web over IPv6: everybody -> nobody (default: deny incoming)",
+			"> once the policy is applied: 8082/tcp of container web: everybody -> 192.0.2.0/24, nobody else (default: deny incoming)")
 		w.molo(0, "apply")
 		w.says(shut)
 		w.says(always)
