@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"molo/firewall/ufwtest"
+	"molo/internal/lab"
 	"molo/internal/lab/labtest"
 )
 
@@ -133,9 +136,52 @@ func TestWhatANoChangeApplyStarts(t *testing.T) {
 	})
 }
 
+// BenchmarkNoChangeApplyWithRules measures a run on a converged host by the number of
+// UFW's rules in each family. How many programs it starts must not grow with them.
+func BenchmarkNoChangeApplyWithRules(b *testing.B) {
+	h := convergedHost(b)
+	for _, n := range []int{10, 1000, 10000} {
+		var rules, rules6 []string
+		for i := range n {
+			rules = append(rules, fmt.Sprintf("allow tcp %d 0.0.0.0/0 any 0.0.0.0/0 in", 10000+i))
+			rules6 = append(rules6, fmt.Sprintf("allow tcp %d ::/0 any ::/0 in", 10000+i))
+		}
+		for path, text := range map[string]string{"/etc/ufw/user.rules": ufwtest.RuleFile(false, rules...), "/etc/ufw/user6.rules": ufwtest.RuleFile(true, rules6...)} {
+			if err := h.WriteFile(path, []byte(text), 0o640); err != nil {
+				b.Fatal(err)
+			}
+		}
+		labtest.Output(b, h, "molo", "apply", "--no-probe")
+		b.Run(fmt.Sprintf("%d rules", n), func(b *testing.B) { measure(b, h, "molo", "apply", "--verbose") })
+	}
+}
+
 // BenchmarkNoChangeApply measures a run on a converged host. "enter" is what it
 // takes to run nothing there; the difference is molo's.
 func BenchmarkNoChangeApply(b *testing.B) {
+	h := convergedHost(b)
+	for name, argv := range map[string][]string{"enter": {"true"}, "apply": {"molo", "apply", "--verbose"}, "plan": {"molo", "plan"}} {
+		b.Run(name, func(b *testing.B) { measure(b, h, argv...) })
+	}
+}
+
+// measure runs a command again and again, and counts the programs that it starts.
+func measure(b *testing.B, h *lab.Host, argv ...string) {
+	b.Helper()
+	execs := 0
+	for b.Loop() {
+		r, err := h.Run(context.Background(), argv...)
+		if err != nil || r.Code != 0 {
+			b.Fatalf("%v: %v, exit code %d\n%s", argv, err, r.Code, r.Stderr)
+		}
+		execs = strings.Count(r.Stderr, "msg=exec")
+	}
+	b.ReportMetric(float64(execs), "execs/op")
+}
+
+// convergedHost is a host on which there is nothing to do.
+func convergedHost(b *testing.B) *lab.Host {
+	b.Helper()
 	h := labtest.Boot(b, "trixie")
 	if err := h.Push(build(b), "/usr/bin/molo"); err != nil {
 		b.Fatal(err)
@@ -145,17 +191,5 @@ func BenchmarkNoChangeApply(b *testing.B) {
 	}
 	labtest.Output(b, h, "ufw", "--force", "enable")
 	labtest.Output(b, h, "molo", "apply")
-	for name, argv := range map[string][]string{"enter": {"true"}, "apply": {"molo", "apply", "--verbose"}, "plan": {"molo", "plan"}} {
-		b.Run(name, func(b *testing.B) {
-			execs := 0
-			for b.Loop() {
-				r, err := h.Run(context.Background(), argv...)
-				if err != nil || r.Code != 0 {
-					b.Fatalf("%v: %v, exit code %d\n%s", argv, err, r.Code, r.Stderr)
-				}
-				execs = strings.Count(r.Stderr, "msg=exec")
-			}
-			b.ReportMetric(float64(execs), "execs/op")
-		})
-	}
+	return h
 }
