@@ -47,7 +47,7 @@ func Apply(ctx context.Context, h Host, s Store, p *policy.Policy, o Options) (*
 			return report, err
 		}
 		for _, step := range plan {
-			report.add(step, applyStep(ctx, h, s, step, f.Time))
+			report.add(step, applyStep(ctx, h, s, step, o.Run, f.Time))
 		}
 		report.Rounds++
 	}
@@ -67,7 +67,7 @@ func checkAll(ctx context.Context, h Host, plan Plan) error {
 }
 
 // applyStep writes, activates and proves one step, or puts it back.
-func applyStep(ctx context.Context, h Host, s Store, step Step, now time.Time) error {
+func applyStep(ctx context.Context, h Host, s Store, step Step, run string, now time.Time) error {
 	if step.Empty() {
 		return nil
 	}
@@ -81,7 +81,7 @@ func applyStep(ctx context.Context, h Host, s Store, step Step, now time.Time) e
 	}
 	err = carryOut(ctx, h, step)
 	if owed := new(owedError); errors.As(err, &owed) {
-		return errors.Join(err, s.Save(ctx, memory.proven(step.Part.Name).owe(step.Part.Name, owed.activation)))
+		return errors.Join(err, s.Save(ctx, memory.proven(step.Part.Name).follow(run, step).owe(step.Part.Name, owed.activation)))
 	}
 	if err != nil && step.Part.Stays {
 		return errors.Join(err, s.Save(context.WithoutCancel(ctx), memory.forget(step.Part.Name)))
@@ -99,7 +99,7 @@ func applyStep(ctx context.Context, h Host, s Store, step Step, now time.Time) e
 		}
 		return errors.Join(err, s.Save(ctx, tried.forget(step.Part.Name)))
 	}
-	return s.Save(ctx, memory.proven(step.Part.Name).putOff(step, now))
+	return s.Save(ctx, memory.proven(step.Part.Name).putOff(step, now).follow(run, step))
 }
 
 func carryOut(ctx context.Context, h Host, step Step) error {

@@ -49,6 +49,7 @@ func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
 // Options say how much a plan is about.
 type Options struct {
 	Only  []string // names of parts; none: all
+	Run   string   // the ID under which a trail is kept; empty: none is
 	Retry bool     // what was tried before and put back may be tried again
 }
 
@@ -104,6 +105,17 @@ func marked(part string) []resource.ID {
 		return []resource.ID{resource.Tree{Dir: nginx.Dir}.ID(), resource.File{Path: nginx.Entry}.ID()}
 	}
 	return nil
+}
+
+// PartOf names the part that a resource belongs to, by its kind.
+func PartOf(id resource.ID) string {
+	switch id.Kind() {
+	case "key":
+		return PartDocker
+	case "rules":
+		return PartFirewall
+	}
+	return PartNginx
 }
 
 func unique(ids []resource.ID) []resource.ID {

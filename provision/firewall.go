@@ -102,12 +102,6 @@ func families(f facts.Facts) []resource.Family {
 
 // Denies reports whether the rules would refuse a connection if it were made now.
 func (a Activation) Denies(f facts.Flow) bool {
-	protocol := firewall.TCP
-	if f.Protocol == "udp" {
-		protocol = firewall.UDP
-	}
-	verdict, _ := a.Rules.Decide(firewall.Packet{
-		Protocol: protocol, Source: f.Source, Original: f.Original, Destination: f.Container, In: f.In, Out: f.Out,
-	})
+	verdict, _ := a.Rules.Decide(packetOf(f))
 	return verdict == firewall.Deny || verdict == firewall.Reject
 }

@@ -22,6 +22,10 @@ type Memory struct {
 	Pending map[string]Pending    `json:"pending,omitempty"` // by part: written, not yet proven
 	Due     map[string]Due        `json:"due,omitempty"`     // by unit: restarts that were put off
 	Refused map[string]Refused    `json:"refused,omitempty"` // by part: what was tried last and put back
+
+	Trail       *Trail       `json:"trail,omitempty"` // of the last run that changed something
+	Unconfirmed *Unconfirmed `json:"unconfirmed,omitempty"`
+	Paused      *Pause       `json:"paused,omitempty"`
 }
 
 // Due is a restart that changes need and that has not happened: a window was shut, or

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,8 +22,11 @@ func (a *app) applyCommand() *cobra.Command {
 	}
 	a.detailedFlag(cmd)
 	a.onlyFlag(cmd)
-	cmd.Flags().BoolVar(&a.retry, "retry", false, "try again what dockerd did not run with before")
-	cmd.Flags().BoolVar(&a.noProbe, "no-probe", false, "do not send packets to published ports after the rules changed")
+	flags := cmd.Flags()
+	flags.BoolVar(&a.retry, "retry", false, "try again what dockerd did not run with before")
+	flags.BoolVar(&a.noProbe, "no-probe", false, "do not send packets to published ports after the rules changed")
+	flags.DurationVar(&a.confirmIn, "confirm", 0, "take all of it back after this `TIME`, such as 60s, unless \"molo confirm\" is run")
+	flags.BoolVar(&a.allowLockout, "allow-lockout", false, "also if it cuts the SSH connection that it is run from")
 	return cmd
 }
 
@@ -31,11 +35,24 @@ func (a *app) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.converge(ctx, p)
+	return a.underLock(ctx, func(h *host.Host) error {
+		if err := a.checkUnconfirmed(ctx, h); err != nil {
+			return err
+		}
+		if paused, err := a.paused(ctx, h); err != nil || paused {
+			return err
+		}
+		if a.confirmIn == 0 {
+			if err := a.lockedOut(ctx, h, p); err != nil {
+				return err
+			}
+		}
+		return a.converge(ctx, h, p)
+	})
 }
 
-// converge makes the host match a policy under the run lock, and keeps the record.
-func (a *app) converge(ctx context.Context, p *policy.Policy) error {
+// underLock does something to the host that no other run must do at the same time.
+func (a *app) underLock(ctx context.Context, do func(*host.Host) error) error {
 	if os.Geteuid() != 0 && a.root == "/" {
 		return errNotRoot
 	}
@@ -43,17 +60,46 @@ func (a *app) converge(ctx context.Context, p *policy.Policy) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := h.Lock(strings.Join(os.Args, " "))
+	unlock, err := h.WaitLock(ctx, strings.Join(os.Args, " "), a.lockPatience)
 	if err != nil {
 		return err
 	}
+	return errors.Join(do(h), unlock())
+}
+
+// paused reports whether somebody asked molo to change nothing, and says so.
+func (a *app) paused(ctx context.Context, h *host.Host) (bool, error) {
+	memory, err := h.Load(ctx)
+	if err != nil || memory.Paused == nil {
+		return false, err
+	}
+	if memory.Paused.Holds(time.Now(), a.policyDigest()) {
+		return true, a.say(map[string]any{"paused": memory.Paused}, pausedText(memory.Paused))
+	}
+	memory.Paused = nil
+	return false, h.Save(ctx, memory)
+}
+
+// converge makes the host match a policy, and keeps the record.
+func (a *app) converge(ctx context.Context, h *host.Host, p *policy.Policy) error {
 	run := host.NewRun(version, a.policyPath())
-	report, err := provision.Apply(ctx, h, h, p, a.options())
+	options := a.options()
+	options.Run = run.ID
+	if a.confirmIn > 0 {
+		if err := a.arm(ctx, h, run.ID, a.confirmIn+applyPatience); err != nil {
+			return err
+		}
+	}
+	report, err := provision.Apply(ctx, h, h, p, options)
 	if err == nil && !a.noProbe && p.Firewall != nil && report.Has(provision.PartFirewall, provision.Changed) {
 		a.prove(ctx, h, p, report)
 	}
 	run.End(report, err)
-	if err := errors.Join(a.printRun(run), h.Record(run), unlock()); err != nil {
+	problems := []error{a.printRun(run), h.Record(run)}
+	if a.confirmIn > 0 {
+		problems = append(problems, a.await(ctx, h, run))
+	}
+	if err := errors.Join(problems...); err != nil {
 		return err
 	}
 	if err := errors.Join(err, report.Failed()); err != nil {
@@ -98,6 +144,10 @@ func (a *app) printRun(run host.Run) error {
 // ending is the last line of an apply.
 func ending(run host.Run) string {
 	switch {
+	case run.Action == "rollback" && run.Status == provision.Failed:
+		return "Failed: not all of it could be taken back; the lines marked with x say what, and why."
+	case run.Action == "rollback":
+		return "Taken back: " + run.Why + "."
 	case run.Status == provision.OK:
 		return "No changes. The host matches the policy."
 	case run.Status == provision.Changed:

@@ -89,6 +89,15 @@ func (a *app) show(err error) error {
 	return err
 }
 
+// say tells a person, or with --json a machine, what was done.
+func (a *app) say(value any, text string) error {
+	if a.json {
+		return a.writeJSON(value)
+	}
+	_, err := fmt.Fprintln(a.stdout, text)
+	return err
+}
+
 // writeJSON writes one JSON document to stdout.
 func (a *app) writeJSON(value any) error {
 	encoder := json.NewEncoder(a.stdout)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -79,6 +81,7 @@ func (a *app) load() (*policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.digest = digestOf(sources)
 	p, diagnostics := policy.Parse(sources)
 	if !diagnostics.HasErrors() {
 		return p, nil
@@ -87,6 +90,27 @@ func (a *app) load() (*policy.Policy, error) {
 		return nil, err
 	}
 	return nil, reported{&badPolicy{fmt.Sprintf("%s is not valid", a.policyPath())}}
+}
+
+// digestOf stands for the text of a policy.
+func digestOf(sources []policy.Source) string {
+	sum := sha256.New()
+	for _, s := range sources {
+		fmt.Fprintf(sum, "%q %q\n", s.Name, s.Data)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:16]
+}
+
+// policyDigest is that of the policy that is there; "" where it can't be read.
+func (a *app) policyDigest() string {
+	if a.digest != "" {
+		return a.digest
+	}
+	sources, err := a.sources()
+	if err != nil {
+		return ""
+	}
+	return digestOf(sources)
 }
 
 // diagnose shows what is wrong with a policy.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,12 @@ type app struct {
 	root     string
 	only     []string
 	retry    bool
-	noProbe  bool
+
+	confirmIn    time.Duration // 0: no confirmation is waited for
+	allowLockout bool
+	lockPatience time.Duration // how long to wait for another run to end
+	digest       string        // of the policy that was loaded
+	noProbe      bool
 }
 
 const long = `molo makes a Docker host match its policy: dockerd hardened, published ports
@@ -57,8 +63,9 @@ func (a *app) command() *cobra.Command {
 	flags.StringVar(&a.policy, "policy", "", "policy `FILE`, or a directory of them (default "+defaultPolicy+")")
 	flags.StringVar(&a.root, "root", "/", "work on the files under `DIR` instead of the running host")
 	flags.BoolVar(&a.json, "json", false, "write one JSON document to standard output")
+	flags.DurationVar(&a.lockPatience, "wait", 0, "wait this `TIME` for another run to end, instead of giving up at once")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to standard error")
-	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.uninstallCommand(), a.statusCommand(), a.exposureCommand(), a.probeCommand(), a.versionCommand())
+	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.confirmCommand(), a.rollbackCommand(), a.pauseCommand(), a.resumeCommand(), a.uninstallCommand(), a.statusCommand(), a.exposureCommand(), a.probeCommand(), a.versionCommand())
 	return root
 }
 

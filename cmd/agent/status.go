@@ -25,6 +25,9 @@ type statusJSON struct {
 	Docker   string              `json:"docker,omitempty"` // version
 	Parts    []provision.Outcome `json:"parts"`
 	LastRun  *host.LastRun       `json:"last_run,omitempty"`
+
+	Paused      *provision.Pause       `json:"paused,omitempty"`
+	Unconfirmed *provision.Unconfirmed `json:"unconfirmed,omitempty"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -99,6 +102,14 @@ func (a *app) status(ctx context.Context) error {
 	s := statusJSON{
 		Version: planVersion, Hostname: f.Hostname, Molo: version, OS: f.OS, Kernel: f.Kernel, Docker: f.Docker.Version, Parts: plan.Outcomes(),
 	}
+	memory, err := h.Load(ctx)
+	if err != nil {
+		return err
+	}
+	s.Unconfirmed = memory.Unconfirmed
+	if memory.Paused.Holds(f.Time, a.policyDigest()) {
+		s.Paused = memory.Paused
+	}
 	last, err := h.LastRun()
 	switch {
 	case err == nil:
@@ -121,6 +132,12 @@ func (s statusJSON) text() string {
 		fmt.Fprintf(&out, ", Docker %s", s.Docker)
 	}
 	out.WriteString("\n")
+	if s.Unconfirmed != nil {
+		fmt.Fprintf(&out, "! run %s is taken back at %s unless you run molo confirm\n", s.Unconfirmed.Run, s.Unconfirmed.Deadline.Local().Format(time.TimeOnly))
+	}
+	if s.Paused != nil {
+		fmt.Fprintf(&out, "! %s\n", pausedText(s.Paused))
+	}
 	for _, o := range s.Parts {
 		fmt.Fprintf(&out, "  %-9s %s\n", o.Part, standing(o))
 		for _, a := range o.Waiting {

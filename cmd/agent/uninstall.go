@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"molo/internal/host"
 	"molo/internal/policy"
 	"molo/provision"
 )
@@ -25,7 +26,7 @@ func (a *app) uninstallCommand() *cobra.Command {
 func (a *app) uninstall(ctx context.Context, yes bool) error {
 	nothing := &policy.Policy{}
 	if yes {
-		return a.converge(ctx, nothing)
+		return a.underLock(ctx, func(h *host.Host) error { return a.converge(ctx, h, nothing) })
 	}
 	h, err := a.host()
 	if err != nil {

@@ -45,24 +45,13 @@ func (h *Host) Read(ctx context.Context, ids []resource.ID) (provision.Have, err
 	return r.have, nil
 }
 
-// parts names the part that resources of a kind belong to.
-func partOf(kind string) string {
-	switch kind {
-	case "key":
-		return provision.PartDocker
-	case "rules":
-		return provision.PartFirewall
-	}
-	return provision.PartNginx
-}
-
 func (r *reader) blind(id resource.ID, err error) {
 	r.have.Blind[id] = true
 	what, _, _ := strings.Cut(id.Where(), "#")
 	if family, _ := splitRules(id); id.Kind() == "rules" {
 		what = "the " + string(family) + "tables rules"
 	}
-	unread := unreadable(what, partOf(id.Kind()), err)
+	unread := unreadable(what, provision.PartOf(id), err)
 	for _, u := range r.have.Unread {
 		if u == unread {
 			return

@@ -1,7 +1,10 @@
 package host
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,8 +14,9 @@ import (
 	"molo/provision"
 )
 
-// keptRuns is how many records of runs are kept.
-const keptRuns = 50
+// keptRuns and keptTrails are how many records are kept: of runs, and of what exactly
+// they did, with which they can be taken back.
+const keptRuns, keptTrails = 50, 10
 
 // RunVersion is the version of the format of Run.
 const RunVersion = 1
@@ -21,7 +25,9 @@ const RunVersion = 1
 // /var/lib/molo/runs.
 type Run struct {
 	Version  int                 `json:"version"`
-	ID       string              `json:"id"` // "20261123T132600.123Z-4711": when it began, and the process
+	ID       string              `json:"id"`            // "20261123T132600.123Z-4711": when it began, and the process
+	Action   string              `json:"action"`        // "apply" or "rollback"
+	Why      string              `json:"why,omitempty"` // of a rollback
 	Molo     string              `json:"molo"`
 	Policy   string              `json:"policy"` // path
 	Began    time.Time           `json:"began"`
@@ -37,7 +43,7 @@ type Run struct {
 func NewRun(molo, policy string) Run {
 	now := time.Now().UTC()
 	id := fmt.Sprintf("%s-%d", now.Format("20060102T150405.000Z"), os.Getpid())
-	return Run{Version: RunVersion, ID: id, Molo: molo, Policy: policy, Began: now}
+	return Run{Version: RunVersion, ID: id, Action: "apply", Molo: molo, Policy: policy, Began: now}
 }
 
 // End fills in what became of the run.
@@ -65,6 +71,32 @@ func (h *Host) Record(r Run) error {
 	if err := h.writeJSON(h.path(filepath.Join(stateDir, "last-run.json")), r); err != nil {
 		return err
 	}
+	return errors.Join(h.keepTrail(r.ID), keepNewest(dir, keptRuns))
+}
+
+// keepTrail keeps what a run did, so that it can be taken back later. Records of runs
+// are for people; these hold whole files.
+func (h *Host) keepTrail(run string) error {
+	memory, err := h.Load(context.Background())
+	if err != nil || memory.Trail == nil || memory.Trail.Run != run {
+		return err
+	}
+	dir := h.path(filepath.Join(stateDir, "trails"))
+	return errors.Join(h.writeJSON(filepath.Join(dir, run+".json"), memory.Trail), keepNewest(dir, keptTrails))
+}
+
+// Trail reads what a run did.
+func (h *Host) Trail(run string) (provision.Trail, error) {
+	var trail provision.Trail
+	err := readJSON(h.path(filepath.Join(stateDir, "trails", filepath.Base(run)+".json")), &trail)
+	if errors.Is(err, fs.ErrNotExist) {
+		return trail, fmt.Errorf("nothing is kept of a run %q: it changed nothing, or it is too long ago", run)
+	}
+	return trail, err
+}
+
+// keepNewest removes all but the newest records of a directory.
+func keepNewest(dir string, most int) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("removing old run records: %w", err)
@@ -76,7 +108,7 @@ func (h *Host) Record(r Run) error {
 		}
 	}
 	slices.Sort(names) // the names begin with the time
-	for _, name := range names[:max(0, len(names)-keptRuns)] {
+	for _, name := range names[:max(0, len(names)-most)] {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("removing old run records: %w", err)
 		}

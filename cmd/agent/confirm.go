@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"molo/internal/facts"
+	"molo/internal/host"
+	"molo/internal/policy"
+	"molo/provision"
+)
+
+const (
+	// applyPatience is how long an apply may take before the rollback that was armed ahead
+	// of it comes all the same: molo may have died.
+	applyPatience = 5 * time.Minute
+	// lockPatience is how long a rollback waits for a run that is under way.
+	lockPatience = 10 * time.Minute
+)
+
+const confirmLong = `Say that the host can still be reached after "molo apply --confirm": the run
+stays, and nothing is taken back.`
+
+func (a *app) confirmCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "confirm", Short: "Keep what apply --confirm did", Long: confirmLong, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.underLock(cmd.Context(), func(h *host.Host) error { return a.confirm(cmd.Context(), h) })
+		},
+	}
+}
+
+func (a *app) confirm(ctx context.Context, h *host.Host) error {
+	memory, err := h.Load(ctx)
+	if err != nil {
+		return err
+	}
+	if memory.Unconfirmed == nil {
+		return errors.New("no run waits to be confirmed")
+	}
+	run := memory.Unconfirmed.Run
+	memory.Unconfirmed = nil
+	if err := errors.Join(h.Save(ctx, memory), h.Disarm(ctx)); err != nil {
+		return err
+	}
+	return a.say(map[string]string{"confirmed": run}, "Run "+run+" stays.")
+}
+
+// checkUnconfirmed refuses to go on while a run waits to be confirmed. One whose time is
+// up although nothing took it back, as after a power cut, is taken back now.
+func (a *app) checkUnconfirmed(ctx context.Context, h *host.Host) error {
+	memory, err := h.Load(ctx)
+	if err != nil || memory.Unconfirmed == nil {
+		return err
+	}
+	u := memory.Unconfirmed
+	if time.Now().Before(u.Deadline) {
+		return fmt.Errorf("run %s waits to be confirmed until %s\nhint: molo confirm keeps it, molo rollback takes it back", u.Run, u.Deadline.Local().Format(time.TimeOnly))
+	}
+	return a.rollUnconfirmed(ctx, h)
+}
+
+// arm makes sure that a run is taken back unless it is confirmed in time.
+func (a *app) arm(ctx context.Context, h *host.Host, run string, after time.Duration) error {
+	memory, err := h.Load(ctx)
+	if err != nil {
+		return err
+	}
+	memory.Unconfirmed = &provision.Unconfirmed{Run: run, Deadline: time.Now().Add(after)}
+	return errors.Join(h.Save(ctx, memory), h.Arm(ctx, after, "rollback", "--unconfirmed"))
+}
+
+// await gives a person the time that was asked for, or none if there is nothing to look at.
+func (a *app) await(ctx context.Context, h *host.Host, run host.Run) error {
+	ctx = context.WithoutCancel(ctx)
+	memory, err := h.Load(ctx)
+	if err != nil {
+		return err
+	}
+	if memory.Trail == nil || memory.Trail.Run != run.ID {
+		memory.Unconfirmed = nil
+		return errors.Join(h.Save(ctx, memory), h.Disarm(ctx))
+	}
+	if err := a.arm(ctx, h, run.ID, a.confirmIn); err != nil {
+		return err
+	}
+	if a.json {
+		return nil
+	}
+	_, err = fmt.Fprintf(a.stdout, "Unless you run \"molo confirm\" within %s, all of it is taken back.\n", a.confirmIn)
+	return err
+}
+
+// lockedOut refuses a plan that would cut the connection that it is run from.
+func (a *app) lockedOut(ctx context.Context, h *host.Host, p *policy.Policy) error {
+	session, ok, err := h.Session()
+	if err != nil || !ok || a.allowLockout {
+		return err
+	}
+	plan, f, err := provision.MakePlan(ctx, h, h, p, a.options())
+	if err != nil {
+		return err
+	}
+	return lockout(plan, f, session)
+}
+
+func lockout(plan provision.Plan, f facts.Facts, session facts.Flow) error {
+	if why := provision.Lockout(plan, f, session); why != "" {
+		return fmt.Errorf("this would cut the connection that you run it from: %s\nhint: --confirm 60s takes it back by itself, --allow-lockout does it anyway", why)
+	}
+	return nil
+}

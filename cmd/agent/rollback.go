@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"molo/internal/host"
+	"molo/provision"
+)
+
+const rollbackLong = `Take back what a run changed, last change first: the newest run that changed
+something, or the one that is named. What somebody has changed since is left
+alone and named. Until the policy is another one, molo does not apply it again
+by itself.`
+
+func (a *app) rollbackCommand() *cobra.Command {
+	unconfirmed := false
+	cmd := &cobra.Command{
+		Use: "rollback [RUN]", Short: "Take back what a run changed", Long: rollbackLong, Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.underLock(cmd.Context(), func(h *host.Host) error {
+				if unconfirmed {
+					return a.rollUnconfirmed(cmd.Context(), h)
+				}
+				return a.rollback(cmd.Context(), h, args)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&unconfirmed, "unconfirmed", false, "only if the run waits to be confirmed; what systemd runs")
+	return cmd
+}
+
+// rollUnconfirmed takes back the run that nobody has confirmed, if there is one.
+func (a *app) rollUnconfirmed(ctx context.Context, h *host.Host) error {
+	memory, err := h.Load(ctx)
+	if err != nil || memory.Unconfirmed == nil {
+		return err
+	}
+	run := memory.Unconfirmed.Run
+	if memory.Trail == nil || memory.Trail.Run != run {
+		memory.Unconfirmed = nil // it had changed nothing yet
+		return h.Save(ctx, memory)
+	}
+	return a.rollTrail(ctx, h, *memory.Trail, fmt.Sprintf("run %s was taken back: nobody confirmed it", run))
+}
+
+func (a *app) rollback(ctx context.Context, h *host.Host, args []string) error {
+	memory, err := h.Load(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(args) == 1:
+		trail, err := h.Trail(args[0])
+		if err != nil {
+			return err
+		}
+		return a.rollTrail(ctx, h, trail, fmt.Sprintf("run %s was taken back", args[0]))
+	case memory.Trail == nil:
+		return errors.New("there is no run that changed something and has not been taken back")
+	}
+	return a.rollTrail(ctx, h, *memory.Trail, fmt.Sprintf("run %s was taken back", memory.Trail.Run))
+}
+
+// rollTrail takes a run back, keeps the record, and has the timer leave the policy alone
+// that led there.
+func (a *app) rollTrail(ctx context.Context, h *host.Host, trail provision.Trail, why string) error {
+	run := host.NewRun(version, a.policyPath())
+	run.Action, run.Why = "rollback", why
+	report, err := provision.Rollback(ctx, h, h, trail)
+	run.End(report, err)
+	memory, loadErr := h.Load(ctx)
+	if loadErr == nil {
+		memory.Unconfirmed = nil
+		memory.Paused = &provision.Pause{Reason: why, Since: time.Now(), Policy: a.policyDigest()}
+		loadErr = h.Save(ctx, memory)
+	}
+	if err := errors.Join(loadErr, h.Disarm(ctx), a.printRun(run), h.Record(run)); err != nil {
+		return err
+	}
+	if err := errors.Join(err, report.Failed()); err != nil {
+		return reported{err}
+	}
+	return nil
+}
