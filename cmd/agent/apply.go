@@ -95,7 +95,7 @@ func (a *app) converge(ctx context.Context, h *host.Host, p *policy.Policy) erro
 		a.prove(ctx, h, p, report)
 	}
 	run.End(report, err)
-	problems := []error{a.printRun(run), h.Record(run)}
+	problems := []error{a.printRun(run), h.Record(run, a.policyDigest())}
 	if a.confirmIn > 0 {
 		problems = append(problems, a.await(ctx, h, run))
 	}

@@ -79,7 +79,7 @@ func (a *app) rollTrail(ctx context.Context, h *host.Host, trail provision.Trail
 		memory.Paused = &provision.Pause{Reason: why, Since: time.Now(), Policy: a.policyDigest()}
 		loadErr = h.Save(ctx, memory)
 	}
-	if err := errors.Join(loadErr, h.Disarm(ctx), a.printRun(run), h.Record(run)); err != nil {
+	if err := errors.Join(loadErr, h.Disarm(ctx), a.printRun(run), h.Record(run, a.policyDigest())); err != nil {
 		return err
 	}
 	if err := errors.Join(err, report.Failed()); err != nil {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -122,57 +120,4 @@ func (a *app) status(ctx context.Context) error {
 	}
 	_, err = fmt.Fprint(a.stdout, s.text())
 	return err
-}
-
-// text fits on one screen.
-func (s statusJSON) text() string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "%s: %s %s, kernel %s", s.Hostname, s.OS.ID, s.OS.Codename, s.Kernel)
-	if s.Docker != "" {
-		fmt.Fprintf(&out, ", Docker %s", s.Docker)
-	}
-	out.WriteString("\n")
-	if s.Unconfirmed != nil {
-		fmt.Fprintf(&out, "! run %s is taken back at %s unless you run molo confirm\n", s.Unconfirmed.Run, s.Unconfirmed.Deadline.Local().Format(time.TimeOnly))
-	}
-	if s.Paused != nil {
-		fmt.Fprintf(&out, "! %s\n", pausedText(s.Paused))
-	}
-	for _, o := range s.Parts {
-		fmt.Fprintf(&out, "  %-9s %s\n", o.Part, standing(o))
-		for _, a := range o.Waiting {
-			fmt.Fprintf(&out, "            ! a %s of %s is due, and waits for %s\n", a.Verb, a.Unit, a.Waits)
-		}
-		for _, n := range o.Notes {
-			fmt.Fprintf(&out, "            * %s\n", n.Text)
-		}
-	}
-	fmt.Fprintf(&out, "  last run  %s\n", s.lastRun())
-	return out.String()
-}
-
-func standing(o provision.Outcome) string {
-	switch o.Status {
-	case provision.Planned:
-		return "differs from the policy: " + provision.Summary([]provision.Outcome{o}) + " (see molo plan)"
-	case provision.Unknown:
-		return "unknown: " + o.Unread[0].What + " could not be read"
-	case provision.Failed:
-		return "failed: " + o.Err.Error()
-	}
-	return "as the policy wants it"
-}
-
-func (s statusJSON) lastRun() string {
-	if s.LastRun == nil {
-		return "none that can be read"
-	}
-	text := fmt.Sprintf("%s, %s", s.LastRun.Ended.Local().Format(time.DateTime), s.LastRun.Status)
-	for _, p := range s.LastRun.Parts {
-		if p.Error != "" {
-			first, _, _ := strings.Cut(p.Error, "\n")
-			text += fmt.Sprintf("\n            x %s: %s", p.Part, first)
-		}
-	}
-	return text
 }

@@ -37,6 +37,8 @@ type Run struct {
 	Parts    []provision.Outcome `json:"parts"`
 	Error    string              `json:"error,omitempty"`
 	Hostname string              `json:"hostname"`
+	// LastSuccess is when a run last ended with the host as the policy wants it.
+	LastSuccess time.Time `json:"last_success,omitzero"`
 }
 
 // NewRun begins the record of a run.
@@ -62,8 +64,21 @@ func (r *Run) End(report *provision.Report, err error) {
 	}
 }
 
-// Record keeps a run, and removes the oldest ones.
-func (h *Host) Record(r Run) error {
+// Record keeps a run, removes the oldest ones, and tells those who watch: the journal and
+// a node exporter. policy is the digest of the policy.
+func (h *Host) Record(r Run, policy string) error {
+	last, err := h.LastRun()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		h.log.Warn("starting without the record of the last run", "why", err)
+	}
+	r.LastSuccess = last.LastSuccess
+	if r.Status != provision.Failed && r.Action == "apply" {
+		r.LastSuccess = r.Ended
+	}
+	return errors.Join(h.keep(r), h.writeMetrics(context.Background(), r, policy), journalRun(r))
+}
+
+func (h *Host) keep(r Run) error {
 	dir := h.path(filepath.Join(stateDir, "runs"))
 	if err := h.writeJSON(filepath.Join(dir, r.ID+".json"), r); err != nil {
 		return err
@@ -123,7 +138,9 @@ type LastRun struct {
 	Ended  time.Time        `json:"ended"`
 	Status provision.Status `json:"status"`
 	Error  string           `json:"error,omitempty"`
-	Parts  []struct {
+
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	Parts       []struct {
 		Part   string           `json:"part"`
 		Status provision.Status `json:"status"`
 		Error  string           `json:"error,omitempty"`

@@ -1,0 +1,115 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"molo/provision"
+)
+
+// metricsDir is where Debian's prometheus-node-exporter looks for the metrics of other
+// programs.
+const metricsDir = "/var/lib/prometheus/node-exporter"
+
+// writeMetrics renews molo's metrics where a node exporter collects them. The samples
+// have no timestamps of their own: the exporter refuses such files.
+func (h *Host) writeMetrics(ctx context.Context, r Run, policy string) error {
+	if _, err := os.Stat(h.path(metricsDir)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	memory, err := h.Load(ctx)
+	if err != nil {
+		return err
+	}
+	return replace(h.path(filepath.Join(metricsDir, "molo.prom")), []byte(metrics(r, memory, policy)), 0o644, false)
+}
+
+// metrics writes the text format of Prometheus.
+func metrics(r Run, m provision.Memory, policy string) string {
+	var out strings.Builder
+	gauge := func(name, help string, samples ...string) {
+		fmt.Fprintf(&out, "# HELP molo_%s %s\n# TYPE molo_%s gauge\n", name, help, name)
+		for _, s := range samples {
+			out.WriteString("molo_" + name + s + "\n")
+		}
+	}
+	gauge("info", "The version of molo and the digest of its policy.", labelled(1, "version", r.Molo, "policy", policy))
+	gauge("last_run_timestamp_seconds", "When the last run ended.", seconds(r.Ended))
+	gauge("last_success_timestamp_seconds", "When a run last ended with the host as the policy wants it.", seconds(r.LastSuccess))
+	gauge("run_duration_seconds", "How long the last run took.", " "+strconv.FormatFloat(r.Ended.Sub(r.Began).Seconds(), 'f', 3, 64))
+	gauge("part_status", "How each part of the host stands: 1 for its status.", partStatus(r)...)
+	gauge("changes", "What the last run changed, by cause.", changesByCause(r)...)
+	gauge("pending_restart", "Whether a restart of the unit waits.", pendingRestarts(r)...)
+	gauge("paused", "Whether molo is asked to change nothing.", yes(m.Paused.Holds(r.Ended, policy)))
+	gauge("unconfirmed", "Whether the last run is taken back unless somebody confirms it.", yes(m.Unconfirmed != nil))
+	return out.String()
+}
+
+func partStatus(r Run) []string {
+	var all []string
+	for _, o := range r.Parts {
+		for _, s := range []provision.Status{provision.OK, provision.Changed, provision.Unknown, provision.Failed} {
+			all = append(all, labelled(number(o.Status == s), "part", o.Part, "status", string(s)))
+		}
+	}
+	return all
+}
+
+func changesByCause(r Run) []string {
+	var all []string
+	for _, o := range r.Parts {
+		counts := map[provision.Cause]int{}
+		for _, c := range o.Changes {
+			counts[c.Cause]++
+		}
+		for _, cause := range slices.Sorted(maps.Keys(counts)) {
+			all = append(all, labelled(counts[cause], "part", o.Part, "cause", string(cause)))
+		}
+	}
+	return all
+}
+
+func pendingRestarts(r Run) []string {
+	var all []string
+	for _, o := range r.Parts {
+		for _, a := range o.Waiting {
+			all = append(all, labelled(1, "unit", a.Unit))
+		}
+	}
+	return all
+}
+
+// labelled writes labels and a value.
+func labelled(value int, pairs ...string) string {
+	var labels []string
+	for pair := range slices.Chunk(pairs, 2) {
+		// Go's quoting of printable text is that of the format; nothing else gets here.
+		labels = append(labels, pair[0]+"="+strconv.QuoteToASCII(pair[1]))
+	}
+	return fmt.Sprintf("{%s} %d", strings.Join(labels, ","), value)
+}
+
+func seconds(t time.Time) string {
+	if t.IsZero() {
+		return " 0"
+	}
+	return fmt.Sprintf(" %d", t.Unix())
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func yes(b bool) string { return fmt.Sprintf(" %d", number(b)) }
