@@ -21,6 +21,8 @@ type Answer struct {
 	Why     string  `json:"why"`            // the rule that decides
 	What    string  `json:"what,omitempty"` // what is behind the port; empty: nothing
 	Note    string  `json:"note,omitempty"`
+	// Host says that the connection is to the host itself: UFW decides, not molo.
+	Host bool `json:"host,omitempty"`
 }
 
 // ephemeral is a source port as clients have it (RFC 6335, section 6).
@@ -113,7 +115,7 @@ func (v *View) decide(t target, pkt Packet, what string) Answer {
 		return Answer{Verdict: verdict, Why: why, What: what}
 	}
 	r := decide(slices.Concat(v.host(t), rules), pkt)
-	return Answer{Verdict: r.Verdict, Why: r.Why, What: what}
+	return Answer{Verdict: r.Verdict, Why: r.Why, What: what, Host: true}
 }
 
 // host returns what containers may reach of the host itself, ahead of UFW's rules.

@@ -262,16 +262,16 @@ func TestExplain(t *testing.T) {
 		{"a loopback port from the link", "tcp", "192.0.2.9", "eth0", "127.0.0.1:8081", firewall.Answer{Verdict: firewall.Deny, Why: "published for this host only", What: "container web"}},
 		{"a process's loopback port from the link", "tcp", "192.0.2.9", "eth0", "127.0.0.1:5432", firewall.Answer{Verdict: firewall.Deny, Why: "bound to 127.0.0.1", What: "postgres"}},
 		{"the host itself", "tcp", "127.0.0.1", "lo", "127.0.0.1:8081", firewall.Answer{Verdict: firewall.Allow, Why: "from this host itself"}},
-		{"sshd", "tcp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Allow, Why: "ufw: allow 22,80/tcp", What: "sshd"}},
-		{"nobody there", "udp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", Note: "nothing listens there"}},
+		{"sshd", "tcp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Allow, Why: "ufw: allow 22,80/tcp", What: "sshd", Host: true}},
+		{"nobody there", "udp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", Note: "nothing listens there", Host: true}},
 		{"the container's own address", "tcp", "198.51.100.9", "eth0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", What: "container web"}},
 		{"a container asks another", "tcp", "172.17.0.5", "docker0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Docker, Why: "sent by a container", What: "container web"}},
 		{"a container asks the host", "tcp", "172.17.0.5", "docker0", "203.0.113.1:7000", firewall.Answer{
-			Verdict: firewall.Allow, Why: "policies.hcl:9 allow_from_containers: 7000/tcp", What: "unknown process"}},
+			Verdict: firewall.Allow, Why: "policies.hcl:9 allow_from_containers: 7000/tcp", What: "unknown process", Host: true}},
 		{"somebody else asks the host for that", "tcp", "192.0.2.9", "eth0", "203.0.113.1:7000", firewall.Answer{
-			Verdict: firewall.Deny, Why: "default: deny incoming", What: "unknown process"}},
+			Verdict: firewall.Deny, Why: "default: deny incoming", What: "unknown process", Host: true}},
 		{"IPv6 through docker-proxy", "tcp", "2001:db8:1::9", "eth0", "[2001:db8:1::1]:9090", firewall.Answer{
-			Verdict: firewall.Allow, Why: "ufw: allow 9090/tcp", What: "container old", Note: "taken in by docker-proxy: ufw's rules for the host itself decide"}},
+			Verdict: firewall.Allow, Why: "ufw: allow 9090/tcp", What: "container old", Note: "taken in by docker-proxy: ufw's rules for the host itself decide", Host: true}},
 	}
 	back, _ := firewall.Loaded(program.Rules(), []resource.Family{resource.IPv4, resource.IPv6})
 	readBack, err := firewall.Look(back, f, s)

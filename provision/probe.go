@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"molo/firewall"
@@ -80,6 +81,12 @@ func (t Trial) agrees() bool {
 		return t.Got == facts.Dropped
 	}
 	return false
+}
+
+// OfMolo returns the trials of ports that molo's own rules decide on. What is sent to the
+// host itself is for UFW to decide, which lets everything in for a moment when it reloads.
+func OfMolo(trials []Trial) []Trial {
+	return slices.DeleteFunc(slices.Clone(trials), func(t Trial) bool { return t.Want.Host })
 }
 
 // Differences counts the packets that did not do as they should.

@@ -116,6 +116,7 @@ func (a *app) converge(ctx context.Context, h *host.Host, p *policy.Policy) erro
 // sent, because namespaces are forbidden there, is not.
 func (a *app) prove(ctx context.Context, h *host.Host, p *policy.Policy, report *provision.Report) {
 	trials, _, err := knock(ctx, h, p)
+	trials = provision.OfMolo(trials)
 	switch differ := provision.Differences(trials); {
 	case err != nil:
 		report.Note(provision.PartFirewall, provision.Note{Text: "not proven with packets: " + err.Error()})
