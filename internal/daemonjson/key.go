@@ -61,7 +61,7 @@ type Key struct {
 	Resets  bool     // SIGHUP also notices that the key is gone, and puts the default back
 	Flags   []string // dockerd's flags for the same thing, without dashes; one letter is a shorthand
 	Shared  bool     // the list is a set, of which several parties may each own elements
-	Instead string   // of a key that is gone or going: what to write in its place
+	Instead string   // of a key that is gone or going: what to do about it
 
 	ignored Version // the release since which dockerd does not even look at the value; zero for none
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // Mismatch says where a value is of another type than t.
@@ -75,16 +74,14 @@ func (m *Mismatch) Error() string {
 
 // Hint says what to write instead.
 func (m *Mismatch) Hint() string {
-	switch {
-	case m.Want.Kind == String:
+	switch m.Want.Kind {
+	case String:
 		return "write it in quotes"
-	case (m.Want.Kind == Bool || m.Want.Kind == Int) && strings.Contains(m.Got, "string"):
-		return "take the quotes away"
-	case m.Want.Kind == Int:
-		return "write a whole number of digits alone"
-	case m.Want.Kind == Bool:
-		return "write true or false"
-	case m.Want.Kind == List:
+	case Bool:
+		return "write true or false, without quotes"
+	case Int:
+		return "write digits alone, without quotes"
+	case List:
 		return "write [ … ], also around a single element"
 	}
 	return "write { … }"

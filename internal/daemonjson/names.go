@@ -76,14 +76,14 @@ func (c *check) name(name string, path ...string) {
 	switch {
 	case known && k.In(c.version):
 		if len(path) == 1 && k.Instead != "" {
-			c.warn("the key is on its way out of Docker", "write "+k.Instead, path...)
+			c.warn("the key is on its way out of Docker", k.Instead, path...)
 		}
 	case c.table.flagIn(name, c.version):
 		c.spelledAsFlag(name, path)
 	case known && c.version.Before(k.First):
 		c.fatal(fmt.Sprintf("Docker has this key since %s, and this one is %s", k.First, c.version), "take it out, or upgrade Docker first", path...)
 	case known:
-		c.fatal(fmt.Sprintf("Docker %s was the last that had this key", k.Last), "write "+k.Instead, path...)
+		c.fatal(fmt.Sprintf("Docker %s was the last that had this key", k.Last), k.Instead, path...)
 	default:
 		c.unheard(fmt.Sprintf("no Docker up to %s knows this key", Newest()), meant(name), path...)
 	}

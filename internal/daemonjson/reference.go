@@ -40,9 +40,9 @@ func Reference() []byte {
 func (k Key) engines() string {
 	switch {
 	case k.Last != (Version{}):
-		return fmt.Sprintf("%s to %s; instead: %s", k.First, k.Last, k.Instead)
+		return fmt.Sprintf("%s to %s; %s", k.First, k.Last, k.Instead)
 	case k.Instead != "":
-		return fmt.Sprintf("since %s; instead: %s", k.First, k.Instead)
+		return fmt.Sprintf("since %s; %s", k.First, k.Instead)
 	}
 	return fmt.Sprintf("since %s", k.First)
 }

@@ -11,7 +11,7 @@ func networkKeys() []Key {
 		{Name: "dns-opts", Type: list(text()), First: Version{1, 10}, Default: "[]", Effect: NextStart, Flags: []string{"dns-opt"}, Shared: true},
 		{Name: "dns-search", Type: list(text()), First: Version{1, 10}, Default: "[]", Effect: NextStart, Flags: []string{"dns-search"}, Shared: true},
 		{Name: "firewall-backend", Type: text(), First: Version{29, 0}, Effect: ByRestart, Flags: []string{"firewall-backend"}},
-		{Name: "host-gateway-ip", Type: text(), First: Version{20, 10}, Effect: NextStart, Flags: []string{"host-gateway-ip"}, Instead: "host-gateway-ips, which Docker has since 28.0"},
+		{Name: "host-gateway-ip", Type: text(), First: Version{20, 10}, Effect: NextStart, Flags: []string{"host-gateway-ip"}, Instead: `write "host-gateway-ips", which Docker has since 28.0`},
 		{Name: "host-gateway-ips", Type: list(text()), First: Version{28, 0}, Effect: NextStart, Flags: []string{"host-gateway-ip"}},
 		{Name: "ip-forward", Type: boolean(), First: Version{1, 10}, Default: "true", Effect: ByRestart, Flags: []string{"ip-forward"}},
 		{Name: "ip-forward-no-drop", Type: boolean(), First: Version{28, 0}, Default: "false", Effect: ByRestart, Flags: []string{"ip-forward-no-drop"}},

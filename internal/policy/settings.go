@@ -103,7 +103,7 @@ func knownKey(key string) *fault {
 		return &fault{
 			summary: "Key that newer Docker lacks",
 			why:     fmt.Sprintf("Docker %s was the last that had the key %q, and dockerd refuses to start with a key that it does not know.", known.Last, key),
-			hint:    "write " + known.Instead,
+			hint:    known.Instead,
 			warning: true,
 		}
 	}
