@@ -93,7 +93,7 @@ func place(text []byte, err error) (why, hint string) {
 	}
 	var at *jsontext.Error
 	if _, parsed := jsontext.Parse(text); errors.As(parsed, &at) {
-		why, hint, found := strings.Cut(at.Message, ": ")
+		why, hint, found := strings.Cut(strings.Replace(at.Message, ", and dockerd would not start", "", 1), ": ")
 		if !found {
 			hint = "correct it"
 		}

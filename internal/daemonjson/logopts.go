@@ -11,7 +11,7 @@ import (
 // has; nil for none and for one that is not built in, which may have any.
 func (c *check) logOptions(driver string) []string {
 	attributes := []string{"env", "env-regex", "labels", "labels-regex"}
-	tagged := append(attributes[:len(attributes):len(attributes)], "tag")
+	tagged := slices.Concat(attributes, []string{"tag"})
 	switch driver {
 	case "local":
 		return []string{"compress", "max-file", "max-size"}

@@ -27,7 +27,7 @@ func look(in Input, ix *index, v Version) []Problem {
 // rules lists all that is looked at once there is an object.
 func rules() []func(*check) {
 	return slices.Concat(
-		[]func(*check){twice, names, collisions, types},
+		[]func(*check){twice, names, collisions, onlyValidates, types},
 		daemonRules(), networkRules(), registryRules(), storageRules(), containerRules(), logRules(),
 	)
 }

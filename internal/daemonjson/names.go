@@ -3,6 +3,7 @@ package daemonjson
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -49,23 +50,38 @@ func (c *check) wrapper(name string, v value) {
 		c.name(inner, name, inner)
 	}
 	k, known := c.table.byName[name]
-	switch {
-	case len(c.problems) > before && !(known && k.In(c.version)):
-		c.problems[before].Hint = fmt.Sprintf("%q is no key that Docker %s knows, and no key has this object as its value; take it out", name, c.version)
-	case !known || !k.In(c.version):
+	switch failed := len(c.problems) > before; {
+	case known && k.In(c.version) && name != "proxies":
+		c.problems = c.problems[:before] // types has the better words
+	case known && k.In(c.version):
+		if !failed {
+			c.strangers(k, v)
+		}
+	case failed && known:
+		c.problems = c.problems[:before]
+		c.unavailable(k, name)
+	case failed:
+		c.problems[before].Hint = fmt.Sprintf("take %q out: Docker %s knows no such key, and so it looks for keys inside", name, c.version)
+	default:
 		c.warn(fmt.Sprintf("Docker %s knows no such key, and silently ignores the object", c.version), meant(name), name)
-	case name == "proxies":
-		c.strangers(name, v)
 	}
+}
+
+// unavailable says since when, or until when, Docker has a key.
+func (c *check) unavailable(k Key, path ...string) {
+	if c.version.Before(k.First) {
+		c.fatal(fmt.Sprintf("Docker has this key since %s, and this one is %s", k.First, c.version), "take it out, or upgrade Docker first", path...)
+		return
+	}
+	c.fatal(fmt.Sprintf("Docker %s was the last that had this key", k.Last), k.Instead, path...)
 }
 
 // strangers warns of what stands in proxies, passes for a key of daemon.json and is
 // none of the proxies.
-func (c *check) strangers(name string, v value) {
-	k := c.table.byName[name]
+func (c *check) strangers(k Key, v value) {
 	for _, inner := range v.names() {
 		if _, ok := k.Type.field(inner); !ok {
-			c.warn("dockerd ignores this key here", "write it at the top level", name, inner)
+			c.warn("dockerd ignores this key here", "write it at the top level", k.Name, inner)
 		}
 	}
 }
@@ -75,15 +91,14 @@ func (c *check) name(name string, path ...string) {
 	k, known := c.table.byName[name]
 	switch {
 	case known && k.In(c.version):
-		if len(path) == 1 && k.Instead != "" {
-			c.warn("the key is on its way out of Docker", k.Instead, path...)
+		if !c.reads(k) {
+			c.warn("dockerd takes this key and ignores it", k.Instead, path...)
 		}
+	case name == "validate" && c.since(23, 0): // onlyValidates looks at it
 	case c.table.flagIn(name, c.version):
 		c.spelledAsFlag(name, path)
-	case known && c.version.Before(k.First):
-		c.fatal(fmt.Sprintf("Docker has this key since %s, and this one is %s", k.First, c.version), "take it out, or upgrade Docker first", path...)
 	case known:
-		c.fatal(fmt.Sprintf("Docker %s was the last that had this key", k.Last), k.Instead, path...)
+		c.unavailable(k, path...)
 	default:
 		c.unheard(fmt.Sprintf("no Docker up to %s knows this key", Newest()), meant(name), path...)
 	}
@@ -146,6 +161,25 @@ func (c *check) flattened() [][]string {
 		}
 	}
 	return all
+}
+
+// onlyValidates looks for the name of a flag that dockerd obeys in daemon.json: it then
+// checks the file, and ends.
+func onlyValidates(c *check) {
+	for _, path := range c.flattened() {
+		v := c.file
+		for _, name := range path {
+			v, _ = v.get(name)
+		}
+		on, err := strconv.ParseBool(v.literal)
+		switch {
+		case path[len(path)-1] != "validate" || !c.since(23, 0):
+		case err == nil && on:
+			c.fatal("it turns --validate on, with which dockerd checks the file and ends", "take it out", path...)
+		default:
+			c.spelledAsFlag("validate", path)
+		}
+	}
 }
 
 // types looks for values of a type that dockerd's decoder refuses.

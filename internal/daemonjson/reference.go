@@ -10,9 +10,8 @@ const referenceIntro = `# Keys of daemon.json
 
 <!-- Made from the table in internal/daemonjson by "go test ./internal/daemonjson -update". -->
 
-What dockerd takes in ` + "`/etc/docker/daemon.json`" + `, up to Docker %s. The attribute
-[` + "`settings`" + `](policy.md#docker) of the block ` + "`docker`" + ` is checked against this table, and so is the file as it would be
-before molo writes it.
+What dockerd takes in ` + "`/etc/docker/daemon.json`" + `, up to Docker %s. The attribute [` + "`settings`" + `](policy.md#docker) of the block
+` + "`docker`" + ` is checked against it.
 
 - dockerd refuses to start with a key that it does not know, and with one that it is also given as a flag, even of the same
   value. Only ` + "`runtimes`" + ` and ` + "`--add-runtime`" + ` add up.

@@ -50,7 +50,7 @@ func ulimits(c *check) {
 		case limit.null():
 			c.unusable("the limit is null, and dockerd crashes when a container starts", "take it out", at...)
 		case name == "":
-			c.unusable("the limit has no name: dockerd does not take it from the key", fmt.Sprintf(`write "Name": %q into it`, key), at...)
+			c.unusable("the limit has no name, and dockerd does not take it from the key", fmt.Sprintf(`write "Name": %q into it`, key), at...)
 		case !slices.Contains(limits(), strings.ToLower(name)):
 			c.unusable(fmt.Sprintf("the kernel has no limit %q", name), "write one of "+strings.Join(limits(), ", "), append(at, "Name")...)
 		case uint64(soft) > uint64(hard): //nolint:gosec // runc reads them so: -1 is more than any number

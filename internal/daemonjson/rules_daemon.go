@@ -59,14 +59,14 @@ func tlsFiles(c *check) {
 	if !verify && !c.on("tls") {
 		return
 	}
-	switched := "tls"
+	at, why := "tls", "TLS needs a certificate and a key"
 	if verify {
-		switched = "tlsverify"
+		at, why = "tlsverify", "the key turns TLS on, also when it is false, and TLS needs a certificate and a key"
 	}
 	for _, key := range []string{"tlscert", "tlskey"} {
 		switch path := c.setting(key); {
 		case path == "":
-			c.fatal(fmt.Sprintf("%q turns TLS on, even when it is false, and %q names no file", switched, key), fmt.Sprintf("write %q, or take %q out", key, switched), switched)
+			c.fatal(why, `write "tlscert" and "tlskey", or take this out`, at)
 			return
 		case c.missing(path):
 			c.fatal(fmt.Sprintf("there is no file %s", path), "put it there before dockerd starts", key)

@@ -2,7 +2,6 @@ package daemonjson
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -11,7 +10,8 @@ import (
 
 func registryRules() []func(*check) { return []func(*check){mirrors, insecureRegistries} }
 
-// mirrors looks at registry-mirrors. A path is possible since 24.0.
+// mirrors looks at registry-mirrors. A path is possible since 24.0. What it says repeats
+// no URL: there may be a password in it.
 func mirrors(c *check) {
 	for i, s := range c.strings("registry-mirrors") {
 		u, err := url.Parse(s)
@@ -19,7 +19,7 @@ func mirrors(c *check) {
 		var why string
 		switch {
 		case err != nil || u.Scheme != "http" && u.Scheme != "https" || !strings.Contains(s, "://"):
-			why = fmt.Sprintf("%q is not a URL that begins with https:// or http://", s)
+			why = "this is no URL that begins with https:// or http://"
 		case u.RawQuery != "" || u.Fragment != "":
 			why = "the URL has a query or a fragment"
 		case u.User != nil:
@@ -44,7 +44,7 @@ func insecureRegistries(c *check) {
 			}
 		}
 		if _, err := netip.ParsePrefix(name); err != nil && !isHostPort(name) {
-			c.fatal(fmt.Sprintf("%q is neither a host, nor a host and a port, nor a network", s), `write one such as "registry.example.no:5000"`, "insecure-registries", strconv.Itoa(i))
+			c.fatal("this is neither a host, nor a host and a port, nor a network", `write one such as "registry.example.no:5000"`, "insecure-registries", strconv.Itoa(i))
 		}
 	}
 }

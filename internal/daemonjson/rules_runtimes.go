@@ -48,8 +48,12 @@ func defaultRuntime(c *check) {
 	}
 }
 
-// addedByFlag reports whether a flag of dockerd adds the runtime.
+// addedByFlag reports whether a flag of dockerd adds the runtime. Before 23.0 that is
+// not enough for a default that daemon.json names.
 func (c *check) addedByFlag(name string) bool {
+	if _, written := c.value("default-runtime"); written && !c.since(23, 0) {
+		return false
+	}
 	for _, f := range c.flags {
 		if own, _, _ := strings.Cut(f.value, "="); f.name == "add-runtime" && strings.EqualFold(strings.TrimSpace(own), name) {
 			return true
