@@ -51,7 +51,7 @@ func TestNoStringOfTheJSONSyntaxSmugglesAnything(t *testing.T) {
 			`{"site": {"app.example.no": {"upstream": "127.0.0.1:8081", "headers": {"content_security_policy": %s}}}}`,
 			`{"firewall": {"publish": {%s: {"ports": [1]}}}}`,
 			`{"docker": {"settings": {%s: 1}}}`,
-			`{"docker": {"settings": {"labels": {%s: 1}}}}`,
+			`{"docker": {"settings": {"quantum-tunnel": {%s: 1}}}}`,
 		} {
 			refusedOrInert(t, "policies.hcl.json", fmt.Appendf(nil, layout, escaped), s)
 		}
@@ -71,8 +71,8 @@ func shapes(r row, s string) []string {
 		quoted,
 		"[" + quoted + "]",
 		"{ (" + quoted + ") = 1 }",
-		`{ "labels" = ` + quoted + " }",
-		`{ "labels" = [{ (` + quoted + ") = " + quoted + " }] }",
+		`{ "quantum-tunnel" = ` + quoted + " }",
+		`{ "quantum-tunnel" = [{ (` + quoted + ") = " + quoted + " }] }",
 	}
 }
 

@@ -89,10 +89,10 @@ func TestWhatNestsWithoutEndIsRefusedBeforeItOverflowsTheStack(t *testing.T) {
 }
 
 func TestHCLIsBoundedNotTamed(t *testing.T) {
-	parseOne(t, "p.hcl", []byte("docker {\n  settings = { labels = "+strings.Repeat("[", 90)+strings.Repeat("]", 90)+" }\n}\n"))
+	parseOne(t, "p.hcl", []byte("docker {\n  settings = { quantum-tunnel = "+strings.Repeat("[", 90)+strings.Repeat("]", 90)+" }\n}\n"))
 	parseOne(t, "p.hcl", []byte(strings.Repeat("# [ ( { - 9e99999\n", 5000)))
 	parseOne(t, "p.hcl", manySites(5000))
-	parseOne(t, "p.hcl.json", []byte(`{"docker": {"settings": {"labels": ["\u00e5=100\u00a7"]}}}`))
+	parseOne(t, "p.hcl.json", []byte(`{"docker": {"settings": {"quantum-tunnel": ["\u00e5=100\u00a7"]}}}`))
 }
 
 func TestFormat(t *testing.T) {

@@ -2,8 +2,11 @@ package policy
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
-	"slices"
+	"strings"
+
+	"molo/internal/daemonjson"
 )
 
 // reserved is a key of daemon.json that settings may not hold.
@@ -48,6 +51,8 @@ func readSettings(n node) (any, []fault) {
 		var raw bytes.Buffer
 		if f := encode(&raw, m.value); f != nil {
 			faults = append(faults, *f)
+		} else if f := settingType(m.key.text, raw.Bytes()); f != nil {
+			faults = append(faults, f.in(m.value))
 		}
 		settings = append(settings, Setting{Key: m.key.text, Value: raw.Bytes(), Range: m.key.at})
 	}
@@ -82,18 +87,50 @@ func settingKey(m member) *fault {
 	return knownKey(key)
 }
 
-// knownKey reports a key that no release of Docker has: as an error when it looks
-// like a slip, as a warning when a later release may have it.
+// knownKey warns of a key that no release of Docker has, or that newer ones lack. Which
+// one is on the host is not known here.
 func knownKey(key string) *fault {
-	if slices.Contains(daemonKeys(), key) {
+	known, ok := daemonjson.Find(key)
+	switch {
+	case !ok:
+		return &fault{
+			summary: "Unknown key of daemon.json",
+			why:     fmt.Sprintf("No release of Docker up to %s knows %q, and dockerd refuses to start with a key that it does not know.", daemonjson.Newest(), key),
+			hint:    didYouMean(key, daemonKeys(), "make sure that the Docker on this host knows it"),
+			warning: true,
+		}
+	case known.Last != (daemonjson.Version{}):
+		return &fault{
+			summary: "Key that newer Docker lacks",
+			why:     fmt.Sprintf("Docker %s was the last that had the key %q, and dockerd refuses to start with a key that it does not know.", known.Last, key),
+			hint:    known.Instead,
+			warning: true,
+		}
+	}
+	return nil
+}
+
+// daemonKeys lists the names of all keys of daemon.json.
+func daemonKeys() []string {
+	var names []string
+	for _, k := range daemonjson.Keys() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// settingType reports a value of another type than dockerd takes for a key.
+func settingType(key string, value json.RawMessage) *fault {
+	known, _ := daemonjson.Find(key) // an unknown one takes any value
+	bad := known.Type.Mismatch(value)
+	if bad == nil {
 		return nil
 	}
-	meant := suggestion(key, daemonKeys())
+	path := append([]string{key}, bad.Path...)
 	return &fault{
-		summary: "Unknown key of daemon.json",
-		why:     fmt.Sprintf("No release of Docker up to 29.7 knows %q, and dockerd refuses to start with a key that it does not know.", key),
-		hint:    didYouMean(key, daemonKeys(), "make sure that the Docker on this host knows it"),
-		warning: meant == "",
+		summary: "Wrong type",
+		why:     fmt.Sprintf("For %q %s.", strings.Join(path, "."), bad.Error()),
+		hint:    bad.Hint(),
 	}
 }
 

@@ -46,7 +46,7 @@ func dockerRow() block {
 			},
 			{
 				name: "settings", kind: "object", example: `{ "max-concurrent-downloads" = 6 }`, read: readSettings,
-				doc: "Any other key of `daemon.json`, in Docker's own spelling and with any value that JSON has. Keys that molo has an attribute for, and values that would switch its protection off, are refused.",
+				doc: "Any other key of `daemon.json`, in Docker's own spelling: [daemon-json.md](daemon-json.md) lists them. A value of another type than dockerd takes is refused, and so are keys that molo has an attribute for and values that would switch its protection off. A key that no release of Docker has gets a warning.",
 			},
 		},
 		blocks: []block{logRow()},

@@ -73,7 +73,7 @@ func TestSettingsAreTheJSONThatWasWritten(t *testing.T) {
 		`[1, [true, null], {}]`:                `[1,[true,null],{}]`,
 		`{ b = 1, a = { c = null }, "" = "" }`: `{"b":1,"a":{},"":""}`,
 	} {
-		p := parseOne(t, "p.hcl", []byte("docker {\n  settings = { labels = "+in+" }\n}\n"))
+		p := parseOne(t, "p.hcl", []byte("docker {\n  settings = { quantum-tunnel = "+in+" }\n}\n"))
 		if got := string(p.Docker.Settings.V[0].Value); got != want {
 			t.Errorf("%s became %s, want %s", in, got, want)
 		}
@@ -82,7 +82,7 @@ func TestSettingsAreTheJSONThatWasWritten(t *testing.T) {
 
 func TestSettingsThatJSONCanNotHoldAreRefused(t *testing.T) {
 	for _, in := range []string{`18446744073709551616`, `-9223372036854775809`, `1e300`, `1e-400`, `1/0`, `{ (1) = 2 }`, `"a\nb"`, `["a\nb"]`, `{ "a\nb" = 1 }`} {
-		if p, _ := Parse([]Source{{"p.hcl", []byte("docker {\n  settings = { labels = " + in + " }\n}\n")}}); p != nil {
+		if p, _ := Parse([]Source{{"p.hcl", []byte("docker {\n  settings = { quantum-tunnel = " + in + " }\n}\n")}}); p != nil {
 			t.Errorf("%s became %s", in, p.Docker.Settings.V[0].Value)
 		}
 	}

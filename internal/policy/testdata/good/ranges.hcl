@@ -14,7 +14,7 @@ docker {
     debug                  = true
     "shutdown-timeout"     = 9007199254740993
     "default-shm-size"     = "128M"
-    "cpu-rt-period"        = 1.50
+    "cpu-rt-period"        = 1000000
     "registry-mirrors"     = ["https://mirror.example.no"]
     "default-ulimits"      = { nofile = { Name = "nofile", Soft = 64000, Hard = 64000 } }
     "proxies"              = { "no-proxy" = "<local> & \"more\"" }
