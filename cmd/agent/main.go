@@ -29,7 +29,7 @@ const (
 var errChanges = errors.New("the host differs from the policy")
 
 // errNotRoot says that a command which changes something needs root.
-var errNotRoot = errors.New("this command changes the host and must run as root\nhint: use sudo")
+var errNotRoot = errors.New("this command must run as root\nhint: use sudo")
 
 // reported wraps an error that has been shown already.
 type reported struct{ error }

@@ -65,7 +65,7 @@ func (a *app) command() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "write one JSON document to standard output")
 	flags.DurationVar(&a.lockPatience, "wait", 0, "wait this `TIME` for another run to end, instead of giving up at once")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to standard error")
-	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.confirmCommand(), a.rollbackCommand(), a.pauseCommand(), a.resumeCommand(), a.uninstallCommand(), a.statusCommand(), a.exposureCommand(), a.probeCommand(), a.versionCommand())
+	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.confirmCommand(), a.rollbackCommand(), a.pauseCommand(), a.resumeCommand(), a.uninstallCommand(), a.statusCommand(), a.exposureCommand(), a.probeCommand(), a.volumesCommand(), a.versionCommand())
 	return root
 }
 
