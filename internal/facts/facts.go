@@ -17,6 +17,7 @@ type Facts struct {
 	Docker   Docker    `json:"docker"`
 	UFW      UFW       `json:"ufw"`
 	Nginx    Nginx     `json:"nginx"`
+	Sysctl   Sysctl    `json:"sysctl,omitzero"`
 	IPv6     bool      `json:"ipv6"` // the kernel has IPv6 and its filter tables
 	// Bridges names the bridge links of the host, Docker's and others'.
 	Bridges []string `json:"bridges,omitempty"`
@@ -29,7 +30,7 @@ type Facts struct {
 // Unread is something that could not be read, and why; parts that need it can't be planned.
 type Unread struct {
 	What string `json:"what"` // "Docker Engine API", "/etc/ufw/user.rules"
-	Part string `json:"part"` // the part of the plan that needs it: "docker", "firewall", "nginx"
+	Part string `json:"part"` // the part of the plan that needs it: "docker", "firewall", "nginx", …
 	Why  string `json:"why"`
 }
 

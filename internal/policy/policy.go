@@ -125,6 +125,7 @@ type KernelSetting struct {
 	Value string // with one space between words
 	// Stricter lists values that may be there instead, stricter ones last.
 	Stricter []string
+	Own      bool   // the owner wrote it; else it is a recommended one
 	Why      string // in a sentence
 	Range    hcl.Range
 }

@@ -33,7 +33,7 @@ func (d *decoder) sysctl(s *section) *Sysctl {
 	}
 	for _, e := range entries {
 		if !e.leave {
-			result.Settings = append(result.Settings, KernelSetting{Name: e.name, Value: e.value, Why: "Asked for by the policy.", Range: e.at})
+			result.Settings = append(result.Settings, KernelSetting{Name: e.name, Value: e.value, Own: true, Why: "Asked for by the policy.", Range: e.at})
 		}
 	}
 	slices.SortFunc(result.Settings, func(a, b KernelSetting) int { return strings.Compare(a.Name, b.Name) })
