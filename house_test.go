@@ -30,7 +30,7 @@ func below() map[string][]string {
 		"firewall/ufwtest":       {},
 		"nginx":                  append([]string{"templates"}, data...),
 		"kernel":                 append([]string{"templates"}, data...),
-		"provision":              append([]string{"internal/jsontext"}, compilers...),
+		"provision":              append([]string{"internal/jsontext", "templates"}, compilers...),
 		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "internal/unitfile", "kernel", "nginx", "provision"},
 		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
 		"cmd/agent":              {"firewall", "internal/facts", "internal/host", "internal/policy", "provision"},

@@ -101,7 +101,7 @@ func Diff(parts []Part, have Have, memory Memory) Plan {
 		if step.Empty() {
 			said = part.Residual
 		}
-		step.Part.Notes = slices.Concat(part.Notes, said)
+		step.Part.Notes = slices.Concat(part.Notes, said, absent(part, have))
 		if why := memory.refused(step); why != "" {
 			step.Part.Blocked = why
 		}
@@ -162,6 +162,8 @@ func cause(want resource.Resource, memory Memory) Cause {
 		return Drift
 	case want.ID().Kind() == "rules":
 		return SourceChanged
+	case want.ID().Kind() == "access":
+		return Drift // what is stricter stays, so that not every run wants the same
 	}
 	return PolicyChanged
 }
@@ -181,6 +183,9 @@ func released(part Part, have Have, memory Memory) []Change {
 			continue
 		}
 		changes = append(changes, Change{ID: id, Have: old, Want: owned.Prior.Resource, Cause: Released, Keep: owned.Keep})
+	}
+	if part.Name == PartFiles {
+		slices.Reverse(changes) // once a directory is loose again, what is below it can't be changed safely
 	}
 	return changes
 }

@@ -18,7 +18,11 @@ type Facts struct {
 	UFW      UFW       `json:"ufw"`
 	Nginx    Nginx     `json:"nginx"`
 	Sysctl   Sysctl    `json:"sysctl,omitzero"`
-	IPv6     bool      `json:"ipv6"` // the kernel has IPv6 and its filter tables
+	// Paths are those by which Docker is controlled.
+	Paths  []Path       `json:"paths,omitempty"`
+	Socket DockerSocket `json:"socket,omitzero"`
+	Auditd Auditd       `json:"auditd,omitzero"`
+	IPv6   bool         `json:"ipv6"` // the kernel has IPv6 and its filter tables
 	// Bridges names the bridge links of the host, Docker's and others'.
 	Bridges []string `json:"bridges,omitempty"`
 	// Offline says that these are the files of an image, not a running host: there
