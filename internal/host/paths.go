@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"molo/internal/facts"
@@ -45,8 +46,21 @@ func (h *Host) pathFacts(f *facts.Facts) {
 	if err != nil {
 		unread("docker.socket", err)
 	}
-	f.Socket.Group, _ = unitfile.Value("Socket", "SocketGroup", files...)
+	group, _ := unitfile.Value("Socket", "SocketGroup", files...)
+	if f.Socket.Group, err = h.groupName(group); err != nil {
+		unread("/etc/group", err)
+	}
 	f.Socket.Mode, f.Socket.ModeFrom = unitfile.Value("Socket", "SocketMode", files...)
+}
+
+// groupName returns the name of a group that may be given by its number.
+func (h *Host) groupName(group string) (string, error) {
+	id, err := strconv.ParseUint(group, 10, 32)
+	if err != nil {
+		return group, nil
+	}
+	groups, err := h.readOptional("/etc/group")
+	return nameIn(groups, uint32(id)), err
 }
 
 // pathFact reads one path. What is not there, or is no file, directory or socket, such as

@@ -79,3 +79,16 @@ func FuzzArguments(f *testing.F) {
 		}
 	})
 }
+
+func TestTheLastLineOfTheSectionSetsAValue(t *testing.T) {
+	files := []unitfile.File{
+		{Path: "/lib/docker.socket", Text: "[Unit]\nSocketMode=0777\n[Socket]\nSocketMode=0660\nSocketGroup=docker\n"},
+		{Path: "/etc/docker.socket.d/a.conf", Text: "# SocketMode=0600\n[Socket]\n\nSocketMode = 0666\n"},
+	}
+	if value, where := unitfile.Value("Socket", "SocketMode", files...); value != "0666" || where != "/etc/docker.socket.d/a.conf:4" {
+		t.Errorf("SocketMode is %q (%s)", value, where)
+	}
+	if value, where := unitfile.Value("Socket", "SocketUser", files...); value != "" || where != "" {
+		t.Errorf("SocketUser is %q (%s)", value, where)
+	}
+}
