@@ -7,13 +7,16 @@ import (
 	"molo/internal/facts"
 )
 
-// TestLinesWinAsWithSystemd holds what systemd-sysctl 252, 257 and 262 do.
-func TestLinesWinAsWithSystemd(t *testing.T) {
-	tests := []struct {
-		name  string
-		lines string
-		want  string // of net/ipv4/conf/eth0/rp_filter; "": nothing sets it
-	}{
+// winner is a file, and what it sets net/ipv4/conf/eth0/rp_filter to; "": nothing.
+type winner struct {
+	name  string
+	lines string
+	want  string
+}
+
+// winners hold for systemd-sysctl as well: TestSystemdAgrees asks it.
+func winners() []winner {
+	return []winner{
 		{"the last line", "net.ipv4.conf.eth0.rp_filter=1\nnet/ipv4/conf/eth0/rp_filter = 2\n", "2"},
 		{"a name before a later pattern", "net.ipv4.conf.eth0.rp_filter=1\nnet.ipv4.conf.*.rp_filter=2\n", "1"},
 		{"the last pattern", "net.ipv4.conf.*.rp_filter=1\nnet.ipv4.conf.eth?.rp_filter=2\n", "2"},
@@ -22,11 +25,14 @@ func TestLinesWinAsWithSystemd(t *testing.T) {
 		{"a name that no pattern holds for", "net.ipv4.conf.*.rp_filter=1\n-net.ipv4.conf.eth0.rp_filter\n", ""},
 		{"a line whose failure does not matter", "-net.ipv4.conf.eth0.rp_filter = 1\n", "1"},
 		{"comments and nonsense", "# net.ipv4.conf.eth0.rp_filter=1\n; net.ipv4.conf.eth0.rp_filter=1\nnet.ipv4.conf.eth0.rp_filter\n=\n[\n", ""},
-		{"spaces", "  net.ipv4.conf.eth0.rp_filter\t=  1\t2 \r\n", "1 2"},
+		{"spaces", "  net.ipv4.conf.eth0.rp_filter\t=  1\t \r\n", "1"},
 		{"a class in a pattern", "net.ipv4.conf.[!a-d]*.rp_filter=1\n", "1"},
 		{"a broken pattern", "net.ipv4.conf.[.rp_filter=1\n", ""},
 	}
-	for _, test := range tests {
+}
+
+func TestLinesWinAsWithSystemd(t *testing.T) {
+	for _, test := range winners() {
 		t.Run(test.name, func(t *testing.T) {
 			all := assignments{}.read(facts.Text{Path: "a.conf", Text: test.lines})
 			if a, ok := all.of("net/ipv4/conf/eth0/rp_filter"); a.value != test.want && ok || ok != (test.want != "") {
