@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"molo/internal/facts"
@@ -106,9 +105,9 @@ func (h *Host) probeAudit(ctx context.Context, p provision.AuditLoaded) error {
 	missing, extra := p.Differ(rules)
 	switch {
 	case len(missing) > 0:
-		return fmt.Errorf("the kernel did not take %s", strings.Join(missing, "; "))
+		return fmt.Errorf("the kernel did not take %d of %d rules, beginning with the one for %s", len(missing), len(p.Watches), missing[0])
 	case len(extra) > 0:
-		return fmt.Errorf("the kernel still has %s", strings.Join(slices.Compact(extra), "; "))
+		return fmt.Errorf("the kernel still has %d rules of molo's that should be gone, among them the one for %s", len(extra), extra[0])
 	}
 	return nil
 }
