@@ -76,7 +76,7 @@ func (part *Part) load(watches []Watch, a facts.Auditd) {
 
 // auditFiles renders the rules, and what they need at boot.
 func auditFiles(watches []Watch) ([]resource.File, error) {
-	rules, err := rendered("audit", "60-molo-docker.rules.tmpl", map[string]any{"Key": AuditKey, "Watches": watches})
+	rules, err := rendered("audit", "60-molo-docker.rules.tmpl", map[string]any{"Key": AuditKey, "Arches": arches(), "Watches": watches})
 	if err != nil {
 		return nil, err
 	}

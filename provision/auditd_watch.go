@@ -25,6 +25,11 @@ func (w Watch) Field() string {
 	return "path"
 }
 
+// arches are the ways into the kernel that rules are for. A rule without one is looked at
+// after every system call there is, says auditctl since audit 4; and one for 64 bits alone
+// does not see programs of 32 bits.
+func arches() []string { return []string{"b64", "b32"} }
+
 // AuditLoaded asks the kernel whether these are molo's rules, and the only ones.
 type AuditLoaded struct {
 	Watches []Watch
@@ -41,11 +46,13 @@ func (l AuditLoaded) Differ(printed []string) (missing, extra []string) {
 		}
 	}
 	for _, w := range l.Watches {
-		rule := w.Path + " " + permissions(w.Perms)
-		if !loaded[rule] {
-			missing = append(missing, rule)
+		for _, arch := range arches() {
+			rule := arch + " " + w.Path + " " + permissions(w.Perms)
+			if !loaded[rule] {
+				missing = append(missing, rule)
+			}
+			loaded[rule] = false
 		}
-		loaded[rule] = false
 	}
 	for rule, more := range loaded {
 		if more {
@@ -56,10 +63,10 @@ func (l AuditLoaded) Differ(printed []string) (missing, extra []string) {
 	return missing, extra
 }
 
-// watchOf reads one line of auditctl -l. audit 3 prints "-w PATH -p wa -k KEY" for the
-// rule that audit 4 prints as "-a always,exit -S all -F path=PATH -F perm=wa -F key=KEY".
+// watchOf reads one line of auditctl -l, such as "-a always,exit -F arch=b64 -S all -F
+// path=PATH -F perm=wa -F key=KEY", or "-w PATH -p wa -k KEY" for a rule of another hand.
 func watchOf(line string) (rule, key string) {
-	var path, perms string
+	var arch, path, perms string
 	words := strings.Fields(line)
 	for i := 0; i+1 < len(words); i++ {
 		option, value := words[i], words[i+1]
@@ -67,6 +74,8 @@ func watchOf(line string) (rule, key string) {
 			option, value, _ = strings.Cut(value, "=")
 		}
 		switch option {
+		case "arch":
+			arch = value
 		case "-w", "path", "dir":
 			path = strings.TrimSuffix(value, "/")
 		case "-p", "perm":
@@ -75,7 +84,7 @@ func watchOf(line string) (rule, key string) {
 			key = value
 		}
 	}
-	return path + " " + perms, key
+	return arch + " " + path + " " + perms, key
 }
 
 // permissions writes letters of "rwxa" in this order.

@@ -53,14 +53,14 @@ cat >/usr/sbin/auditctl <<'END'
 case "$1" in
 -s) echo "enabled $(test -e /run/audit/locked && echo 2 || echo 1)"; echo "failure 1" ;;
 -l) if test -s /run/audit/rules; then cat /run/audit/rules; else echo "No rules"; fi ;;
--D) sed -i "/-k $3\$/d" /run/audit/rules; echo "No rules" ;;
+-D) sed -i "/key=$3\$/d" /run/audit/rules; echo "No rules" ;;
 esac
 END
 cat >/usr/sbin/augenrules <<'END'
 #!/bin/sh
 test -e /run/audit/locked && exit 0
 : >/run/audit/rules
-cat /etc/audit/rules.d/*.rules | sed -nE 's/^-a always,exit -F (path|dir)=([^ ]*) -F perm=([rwxa]*) -F key=(.*)/-w \2 -p \3 -k \4/p' | while read -r rule; do
+cat /etc/audit/rules.d/*.rules | sed -n 's/^-a always,exit -F arch=b[0-9]*/& -S all/p' | while read -r rule; do
 	case "$rule" in *sbin/runc*) if test -e /run/audit/refuse; then echo "Error sending add rule data request (No such file or directory)" >&2; exit 1; fi ;; esac
 	echo "$rule" >>/run/audit/rules
 done
@@ -73,18 +73,18 @@ func TestAuditRulesWhereTheKernelTakesThem(t *testing.T) {
 		w.policy("docker {}\n")
 		w.sh("touch /run/audit/refuse")
 		w.holds("an apply that the kernel refuses in the middle", w.molo(1, "apply", "--only", "docker,auditd").Stdout,
-			"x loading the audit rules: the kernel did not take 1 of ", "beginning with the one for /usr/sbin/runc wa", "No such file or directory")
+			"x loading the audit rules: the kernel did not take 2 of ", "beginning with the one for b64 /usr/sbin/runc wa", "No such file or directory")
 		w.same("the rules of a failed apply", "", w.sh("cat "+auditRules+" /run/audit/rules 2>/dev/null || true"))
 		w.holds("daemon.json, which is another part", w.read("/etc/docker/daemon.json"), `"icc"`)
 
 		w.sh("rm /run/audit/refuse")
 		w.holds("an apply", w.molo(0, "apply").Stdout, "! load audit rules\n")
 		loaded := w.sh("auditctl -l")
-		w.holds("the kernel's rules", loaded, "-w /etc/docker -p wa -k molo-docker\n", "-w /usr/sbin/runc -p wa -k molo-docker\n")
+		w.holds("the kernel's rules", loaded, "-F arch=b64 -S all -F dir=/etc/docker -F perm=wa -F key=molo-docker\n", "-F arch=b32 -S all -F path=/usr/sbin/runc -F perm=wa -F key=molo-docker\n")
 		w.settled()
 
 		w.sh("sed -i '/sbin.runc/d' /run/audit/rules; echo '-w /etc/passwd -p wa -k own' >>/run/audit/rules")
-		w.holds("an apply after a rule was deleted", w.molo(0, "apply").Stdout, "! load audit rules: of molo's rules, 1 are not loaded and 0 are that should not be")
+		w.holds("an apply after a rule was deleted", w.molo(0, "apply").Stdout, "! load audit rules: of molo's rules, 2 are not loaded and 0 are that should not be")
 		w.same("the kernel's rules", loaded, w.sh("auditctl -l"))
 
 		w.sh("touch /run/audit/locked")

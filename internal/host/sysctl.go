@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,8 +95,8 @@ func shellValue(text, name string) string {
 func ownInterfaces(links []netlink.Link) []string {
 	var names []string
 	for _, l := range links {
-		if a := l.Attrs(); a.MasterIndex == 0 && a.Flags&net.FlagLoopback == 0 {
-			names = append(names, a.Name)
+		if l.Attrs().MasterIndex == 0 {
+			names = append(names, l.Attrs().Name)
 		}
 	}
 	slices.Sort(names)
