@@ -73,7 +73,7 @@ func TestAuditRulesWhereTheKernelTakesThem(t *testing.T) {
 		w.policy("docker {}\n")
 		w.sh("touch /run/audit/refuse")
 		w.holds("an apply that the kernel refuses in the middle", w.molo(1, "apply", "--only", "docker,auditd").Stdout,
-			"x loading the audit rules: the kernel did not take 2 of ", "beginning with the one for b64 /usr/sbin/runc wa", "No such file or directory")
+			"x loading the audit rules: the kernel did not take 2 of molo's rules, beginning with the one for b64 /usr/sbin/runc wa", "No such file or directory")
 		w.same("the rules of a failed apply", "", w.sh("cat "+auditRules+" /run/audit/rules 2>/dev/null || true"))
 		w.holds("daemon.json, which is another part", w.read("/etc/docker/daemon.json"), `"icc"`)
 

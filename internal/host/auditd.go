@@ -105,7 +105,7 @@ func (h *Host) probeAudit(ctx context.Context, p provision.AuditLoaded) error {
 	missing, extra := p.Differ(rules)
 	switch {
 	case len(missing) > 0:
-		return fmt.Errorf("the kernel did not take %d of %d rules, beginning with the one for %s", len(missing), len(p.Watches), missing[0])
+		return fmt.Errorf("the kernel did not take %d of molo's rules, beginning with the one for %s", len(missing), missing[0])
 	case len(extra) > 0:
 		return fmt.Errorf("the kernel still has %d rules of molo's that should be gone, among them the one for %s", len(extra), extra[0])
 	}
