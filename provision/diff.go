@@ -197,10 +197,10 @@ func absentLink(old resource.Resource, owned Owned) bool {
 }
 
 func same(a, b resource.Resource) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
+	if a == nil {
+		a, b = b, a
 	}
-	return a.Equal(b)
+	return a == nil || a.Equal(b)
 }
 
 func inverse(changes []Change) []Change {

@@ -123,3 +123,22 @@ func TestASettingThatTheKernelRefusesPutsTheOthersBack(t *testing.T) {
 		t.Errorf("what was written was not put back (-before +after):\n%s", diff)
 	}
 }
+
+func TestARunIsTakenBackThoughAnInterfaceIsGone(t *testing.T) {
+	const gone = "net/ipv4/conf/br-1/send_redirects"
+	h := kernelHost(map[string]string{"kernel/kptr_restrict": "0", gone: "1"})
+	h.Is.Sysctl.Interfaces = []string{"br-1"}
+	options := onlyKernel
+	options.Run = "run-1"
+	if report, err := provision.Apply(t.Context(), h, h, sysctlPolicy(t, ""), options); err != nil || report.Failed() != nil {
+		t.Fatal(err, report.Failed())
+	}
+	delete(h.State, resource.Sysctl{Name: gone}.ID())
+	report, err := provision.Rollback(t.Context(), h, h, *h.Kept.Trail)
+	if err := errors.Join(err, report.Failed()); err != nil {
+		t.Error(err)
+	}
+	if got := h.String(); got != "sysctl:kernel/kptr_restrict = 0\n" {
+		t.Errorf("after the run was taken back:\n%s", got)
+	}
+}
