@@ -14,7 +14,7 @@ const (
 
 // TestAuditRulesWhereTheKernelTakesNone shows the real auditctl of each release against a
 // kernel that refuses, as in every container. Rules that a kernel takes need a machine of
-// its own: auditKernel.
+// its own, or a stand-in for one.
 func TestAuditRulesWhereTheKernelTakesNone(t *testing.T) {
 	everyRelease(t, func(w *world) {
 		before := w.sh("find /etc/audit /etc/tmpfiles.d -type f -exec sha256sum {} +")
@@ -46,7 +46,7 @@ func TestAuditRulesWhereTheKernelTakesNone(t *testing.T) {
 
 // auditKernel stands in for a kernel that takes rules: auditctl and augenrules as scripts
 // that keep them in a file and print them as audit 3 does. With /run/audit/refuse they
-// fail in the middle, with /run/audit/locked they change nothing, as after "auditctl -e 2".
+// fail in the middle; after "auditctl -e 2" they change nothing.
 const auditKernel = `mkdir -p /run/audit; touch /run/audit/rules
 cat >/usr/sbin/auditctl <<'END'
 #!/bin/sh
@@ -54,6 +54,7 @@ case "$1" in
 -s) echo "enabled $(test -e /run/audit/locked && echo 2 || echo 1)"; echo "failure 1" ;;
 -l) if test -s /run/audit/rules; then cat /run/audit/rules; else echo "No rules"; fi ;;
 -D) sed -i "/key=$3\$/d" /run/audit/rules; echo "No rules" ;;
+-e) touch /run/audit/locked ;;
 esac
 END
 cat >/usr/sbin/augenrules <<'END'
@@ -78,22 +79,32 @@ func TestAuditRulesWhereTheKernelTakesThem(t *testing.T) {
 		w.holds("daemon.json, which is another part", w.read("/etc/docker/daemon.json"), `"icc"`)
 
 		w.sh("rm /run/audit/refuse")
-		w.holds("an apply", w.molo(0, "apply").Stdout, "! load audit rules\n")
-		loaded := w.sh("auditctl -l")
-		w.holds("the kernel's rules", loaded, "-F arch=b64 -S all -F dir=/etc/docker -F perm=wa -F key=molo-docker\n", "-F arch=b32 -S all -F path=/usr/sbin/runc -F perm=wa -F key=molo-docker\n")
-		w.settled()
-
-		w.sh("sed -i '/sbin.runc/d' /run/audit/rules; echo '-w /etc/passwd -p wa -k own' >>/run/audit/rules")
-		w.holds("an apply after a rule was deleted", w.molo(0, "apply").Stdout, "! load audit rules: of molo's rules, 2 are not loaded and 0 are that should not be")
-		w.same("the kernel's rules", loaded, w.sh("auditctl -l"))
-
-		w.sh("touch /run/audit/locked")
-		w.policy("docker {\n  audit_rules = \"cis\"\n}\n")
-		w.holds("an apply to a locked kernel", w.molo(0, "apply").Stdout, "* the kernel's audit is locked (auditctl -e 2): the rules take effect at the next boot")
-		w.settled()
-
-		w.sh("rm /run/audit/locked")
-		w.molo(0, "uninstall", "--yes")
-		w.same("the kernel's rules after an uninstall", "No rules\n", w.sh("auditctl -l"))
+		w.auditRulesComeAndGo()
 	})
+}
+
+// auditRulesComeAndGo needs auditd that runs, and a kernel that takes rules: the stand-in,
+// or that of a virtual machine. It leaves the kernel locked until the next boot.
+func (w *world) auditRulesComeAndGo() {
+	w.Helper()
+	w.policy("docker {}\n")
+	w.holds("an apply", w.molo(0, "apply").Stdout, "! load audit rules\n")
+	loaded := w.sh("auditctl -l")
+	w.holds("the kernel's rules", loaded, "-F dir=/etc/docker -F perm=wa -F key=molo-docker\n", "-F path=/usr/sbin/runc -F perm=wa -F key=molo-docker\n")
+	w.settled()
+
+	w.sh("auditctl -D -k molo-docker")
+	w.holds("an apply after the rules were deleted", w.molo(0, "apply").Stdout, "! load audit rules: of molo's rules, ")
+	w.same("the kernel's rules", loaded, w.sh("auditctl -l"))
+
+	w.molo(0, "uninstall", "--yes")
+	w.same("the kernel's rules after an uninstall", "No rules\n", w.sh("auditctl -l"))
+
+	w.molo(0, "apply")
+	w.sh("auditctl -e 2")
+	w.policy("docker {\n  audit_rules = \"cis\"\n}\n")
+	w.holds("an apply to a locked kernel", w.molo(0, "apply").Stdout, "* the kernel's audit is locked (auditctl -e 2): the rules take effect at the next boot")
+	w.holds("the file", w.read(auditRules), "/run/containerd/containerd.sock")
+	w.same("the kernel's rules", loaded, w.sh("auditctl -l"))
+	w.settled()
 }

@@ -261,3 +261,17 @@ func TestFilesThatDockerdIsTold(t *testing.T) {
 		}
 	}
 }
+
+// FuzzAccounts looks for files of accounts that break the reader, or that give a name
+// which leads to another number than the one asked for.
+func FuzzAccounts(f *testing.F) {
+	f.Add("root:x:0:0:root:/root:/bin/bash\ndeploy:x:1000:1000::/home/deploy:/bin/sh\n", uint32(1000))
+	f.Add("a:x:1:\nb:x:1:\n", uint32(1))
+	f.Add(":::\n::\n\n", uint32(0))
+	f.Fuzz(func(t *testing.T, text string, id uint32) {
+		name := nameIn(text, id)
+		if got, err := idIn(text, name); err == nil && got != int(id) && strings.Count("\n"+text, "\n"+name+":") == 1 {
+			t.Fatalf("%q: %d is %q, and that is %d", text, id, name, got)
+		}
+	})
+}

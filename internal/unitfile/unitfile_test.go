@@ -92,3 +92,16 @@ func TestTheLastLineOfTheSectionSetsAValue(t *testing.T) {
 		t.Errorf("SocketUser is %q (%s)", value, where)
 	}
 }
+
+// FuzzValue looks for unit files that break the reader, or lines that are not there.
+func FuzzValue(f *testing.F) {
+	f.Add("[Socket]\nSocketMode=0660\n")
+	f.Add("[Socket]\nSocketMode=06\\\n60\n# x\\\n=\n")
+	f.Add("[\n=\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		value, where := unitfile.Value("Socket", "SocketMode", unitfile.File{Path: "a", Text: text})
+		if value != "" && !strings.HasPrefix(where, "a:") || strings.Contains(value, "\n") {
+			t.Fatalf("%q: SocketMode is %q (%s)", text, value, where)
+		}
+	})
+}
