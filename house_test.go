@@ -18,7 +18,7 @@ import (
 // below lists, for each package, the packages of molo that it may import.
 func below() map[string][]string {
 	data := []string{"internal/facts", "internal/policy", "internal/resource"}
-	compilers := append([]string{"firewall", "nginx"}, data...)
+	compilers := append([]string{"firewall", "kernel", "nginx"}, data...)
 	return map[string][]string{
 		"internal/facts":         {},
 		"internal/unitfile":      {},
@@ -32,8 +32,9 @@ func below() map[string][]string {
 		"firewall":               data,
 		"firewall/ufwtest":       {},
 		"nginx":                  append([]string{"templates"}, data...),
-		"provision":              append([]string{"internal/daemonjson", "internal/jsontext"}, compilers...),
-		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "internal/subid", "internal/unitfile", "internal/volumes", "nginx", "provision"},
+		"kernel":                 append([]string{"templates"}, data...),
+		"provision":              append([]string{"internal/daemonjson", "internal/jsontext", "templates"}, compilers...),
+		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "internal/subid", "internal/unitfile", "internal/volumes", "kernel", "nginx", "provision"},
 		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
 		"cmd/agent":              {"firewall", "internal/facts", "internal/host", "internal/policy", "internal/volumes", "provision"},
 		"internal/lab":           {},

@@ -9,6 +9,7 @@ import (
 	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
+	"molo/kernel"
 	"molo/nginx"
 )
 
@@ -21,9 +22,12 @@ import (
 // published ports as long as no rules of molo's stand there.
 func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
 	makers := map[string]func() (Part, error){
+		PartKernel:   func() (Part, error) { return kernelPart(p.Sysctl, f) },
 		PartFirewall: func() (Part, error) { return firewallPart(p.Firewall, f) },
 		PartDocker:   func() (Part, error) { return dockerPart(p.Docker, f.Docker, f.Time) },
 		PartNginx:    func() (Part, error) { return nginxPart(p.Sites, f.Nginx) },
+		PartFiles:    func() (Part, error) { return filesPart(p.Docker, f) },
+		PartAuditd:   func() (Part, error) { return auditdPart(p.Docker, f) },
 	}
 	var parts []Part
 	var problems []error
@@ -99,6 +103,10 @@ func ids(parts []Part, memory Memory) []resource.ID {
 // memory of having made it is lost.
 func marked(part string) []resource.ID {
 	switch part {
+	case PartKernel:
+		return []resource.ID{resource.File{Path: kernel.File}.ID()}
+	case PartAuditd:
+		return []resource.ID{resource.File{Path: AuditRules}.ID(), resource.File{Path: AuditTmpfiles}.ID()}
 	case PartFirewall:
 		return []resource.ID{"rules:ip/mangle", "rules:ip/filter", "rules:ip6/mangle", "rules:ip6/filter"}
 	case PartNginx:
@@ -107,13 +115,23 @@ func marked(part string) []resource.ID {
 	return nil
 }
 
-// PartOf names the part that a resource belongs to, by its kind.
+// PartOf names the part that a resource belongs to, by its kind or, for a file, its path.
 func PartOf(id resource.ID) string {
 	switch id.Kind() {
 	case "key":
 		return PartDocker
 	case "rules":
 		return PartFirewall
+	case "sysctl":
+		return PartKernel
+	case "access":
+		return PartFiles
+	}
+	switch id.Where() {
+	case kernel.File:
+		return PartKernel
+	case AuditRules, AuditTmpfiles:
+		return PartAuditd
 	}
 	return PartNginx
 }

@@ -101,7 +101,7 @@ func Diff(parts []Part, have Have, memory Memory) Plan {
 		if step.Empty() {
 			said = part.Residual
 		}
-		step.Part.Notes = slices.Concat(part.Notes, said)
+		step.Part.Notes = slices.Concat(part.Notes, said, absent(part, have))
 		if why := memory.refused(step); why != "" {
 			step.Part.Blocked = why
 		}
@@ -162,6 +162,8 @@ func cause(want resource.Resource, memory Memory) Cause {
 		return Drift
 	case want.ID().Kind() == "rules":
 		return SourceChanged
+	case want.ID().Kind() == "access":
+		return Drift // what is stricter stays, so that not every run wants the same
 	}
 	return PolicyChanged
 }
@@ -182,6 +184,9 @@ func released(part Part, have Have, memory Memory) []Change {
 		}
 		changes = append(changes, Change{ID: id, Have: old, Want: owned.Prior.Resource, Cause: Released, Keep: owned.Keep})
 	}
+	if part.Name == PartFiles {
+		slices.Reverse(changes) // once a directory is loose again, what is below it can't be changed safely
+	}
 	return changes
 }
 
@@ -192,10 +197,10 @@ func absentLink(old resource.Resource, owned Owned) bool {
 }
 
 func same(a, b resource.Resource) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
+	if a == nil {
+		a, b = b, a
 	}
-	return a.Equal(b)
+	return a == nil || a.Equal(b)
 }
 
 func inverse(changes []Change) []Change {

@@ -365,8 +365,8 @@ func TestAPlanSaysWhatBecomesOfPublishedPorts(t *testing.T) {
 	if diff := cmp.Diff(first, effects(p)); diff != "" {
 		t.Errorf("the first plan (-want +got):\n%s", diff)
 	}
-	if report, err := provision.Apply(ctx, h, h, p, provision.Options{}); err != nil || len(report.Parts[0].Effects) != 2 {
-		t.Fatalf("error %v, report %+v", err, report.Parts[0].Effects)
+	if report, err := provision.Apply(ctx, h, h, p, provision.Options{}); err != nil || len(report.Parts[1].Effects) != 2 {
+		t.Fatalf("error %v, report %+v", err, report.Parts[1].Effects)
 	}
 	if got := effects(p); got != "" {
 		t.Errorf("a plan without changes says:\n%s", got)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"molo/internal/policy"
 	"molo/internal/resource"
 )
 
@@ -58,6 +59,11 @@ func (c Change) Title() string {
 		return r.Path + " -> " + target(c)
 	case resource.Tree:
 		return r.Dir
+	case resource.Access:
+		return fmt.Sprintf("%s: %s -> %s", r.Path, c.Have, c.Want)
+	case resource.Sysctl:
+		have, _ := c.Have.(resource.Sysctl)
+		return fmt.Sprintf("%s = %s -> %s", policy.KernelName(r.Name), have.Value, r.Value)
 	case resource.Rules:
 		return fmt.Sprintf("%s %s: chain %s, first in %s", r.Family, r.Table, r.Names()[0], firstHook(r))
 	}

@@ -18,15 +18,20 @@ import (
 )
 
 // The names of the parts, in the order in which they are applied: the firewall
-// stands before Docker is restarted.
+// stands before Docker is restarted, and Docker's files are there before they are guarded.
 const (
+	PartKernel   = "kernel"
 	PartFirewall = "firewall"
 	PartDocker   = "docker"
 	PartNginx    = "nginx"
+	PartFiles    = "files"  // who may use the files that Docker is controlled by
+	PartAuditd   = "auditd" // what the kernel's audit watches of them
 )
 
 // Parts lists the names of the parts in their order.
-func Parts() []string { return []string{PartFirewall, PartDocker, PartNginx} }
+func Parts() []string {
+	return []string{PartKernel, PartFirewall, PartDocker, PartNginx, PartFiles, PartAuditd}
+}
 
 // Part is one area of the host: what it should hold, and how a change of it comes
 // into force and is proven.
@@ -97,12 +102,13 @@ const (
 	Cut     Verb = "cut" // connections that the rules no longer allow
 	// Revive starts the containers of Stops again.
 	Revive Verb = "revive"
+	Load   Verb = "load" // the kernel's audit rules, from all files in rules.d
 )
 
 // Activation brings written changes into force. A reload is never turned into a
 // restart by the host; a plan names which one it is.
 type Activation struct {
-	Unit string `json:"unit"` // "docker.service"; for Cut, Connections
+	Unit string `json:"unit"` // "docker.service"; for Cut, Connections; for Load, LoadedRules
 	Verb Verb   `json:"verb"`
 	// Keys names the resources whose new value a reload brings into force. An empty
 	// list stands for every change that no other activation of the part names. A
@@ -141,7 +147,7 @@ func (NginxConfig) check()  {}
 func (DockerConfig) check() {}
 
 // Probe is a question to the running host whose answer proves a change. The set is
-// closed: DockerRuns, NginxServes.
+// closed: DockerRuns, NginxServes, AuditLoaded.
 type Probe interface{ probe() }
 
 // DockerRuns asks the Engine API whether dockerd answers, runs with these

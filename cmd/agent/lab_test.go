@@ -152,6 +152,8 @@ func (w *world) pids() string {
 
 const wholePolicy = `docker {}
 
+sysctl {}
+
 firewall {
   published_ports = "ufw"
 }

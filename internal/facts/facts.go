@@ -17,7 +17,12 @@ type Facts struct {
 	Docker   Docker    `json:"docker"`
 	UFW      UFW       `json:"ufw"`
 	Nginx    Nginx     `json:"nginx"`
-	IPv6     bool      `json:"ipv6"` // the kernel has IPv6 and its filter tables
+	Sysctl   Sysctl    `json:"sysctl,omitzero"`
+	// Paths are those by which Docker is controlled.
+	Paths  []Path       `json:"paths,omitempty"`
+	Socket DockerSocket `json:"socket,omitzero"`
+	Auditd Auditd       `json:"auditd,omitzero"`
+	IPv6   bool         `json:"ipv6"` // the kernel has IPv6 and its filter tables
 	// Bridges names the bridge links of the host, Docker's and others'.
 	Bridges []string `json:"bridges,omitempty"`
 	// Offline says that these are the files of an image, not a running host: there
@@ -29,7 +34,7 @@ type Facts struct {
 // Unread is something that could not be read, and why; parts that need it can't be planned.
 type Unread struct {
 	What string `json:"what"` // "Docker Engine API", "/etc/ufw/user.rules"
-	Part string `json:"part"` // the part of the plan that needs it: "docker", "firewall", "nginx"
+	Part string `json:"part"` // the part of the plan that needs it: "docker", "firewall", "nginx", …
 	Why  string `json:"why"`
 }
 

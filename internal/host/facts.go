@@ -33,6 +33,9 @@ func (h *Host) Facts(ctx context.Context) (facts.Facts, error) {
 	h.dockerFacts(ctx, &f)
 	h.ufwFacts(ctx, &f)
 	h.nginxFacts(ctx, &f)
+	h.sysctlFacts(&f)
+	h.pathFacts(&f)
+	h.auditdFacts(ctx, &f)
 	return f, nil
 }
 
@@ -61,6 +64,7 @@ func (h *Host) kernelFacts(f *facts.Facts) error {
 	if err != nil {
 		return fmt.Errorf("listing network links: %w", err)
 	}
+	f.Sysctl.Interfaces = ownInterfaces(links)
 	for _, l := range links {
 		if l.Type() == "bridge" {
 			f.Bridges = append(f.Bridges, l.Attrs().Name)

@@ -77,6 +77,8 @@ func (h *Host) Probe(ctx context.Context, probe provision.Probe) error {
 		return h.probeDocker(ctx, p)
 	case provision.NginxServes:
 		return h.probeNginx(ctx, p)
+	case provision.AuditLoaded:
+		return h.probeAudit(ctx, p)
 	}
 	return fmt.Errorf("unknown probe %T", probe)
 }

@@ -14,10 +14,10 @@ import (
 	"molo/internal/volumes"
 )
 
-// locate finds out where paths really are, and who has mounted something there that
+// locateTrees finds out where paths really are, and who has mounted something there that
 // Docker does not know of: containers of a dockerd that is no more, other engines,
 // services with mounts of their own.
-func (h *Host) locate(s *volumes.State, paths []string) error {
+func (h *Host) locateTrees(s *volumes.State, paths []string) error {
 	mounts, err := readMounts("self")
 	if err != nil {
 		return err

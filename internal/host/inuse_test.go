@@ -85,7 +85,7 @@ func TestLocateKeepsWhatCantBeFound(t *testing.T) {
 	}
 	h := image(t, nil)
 	s := volumes.State{Guarded: volumes.Guard("/var/lib/docker", []string{"/nonexistent"})}
-	if err := h.locate(&s, []string{dir, filepath.Join(dir, "link"), filepath.Join(dir, "none")}); err != nil {
+	if err := h.locateTrees(&s, []string{dir, filepath.Join(dir, "link"), filepath.Join(dir, "none")}); err != nil {
 		t.Fatal(err)
 	}
 	if s.Trees[0].Wrong != "" || s.Trees[0].Place.Device == "" {

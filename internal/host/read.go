@@ -80,6 +80,10 @@ func (r *reader) read(ctx context.Context, id resource.ID) (resource.Resource, e
 		return r.host.readTree(id.Where())
 	case "rules":
 		return r.readRules(ctx, id)
+	case "access":
+		return r.host.readAccess(id.Where())
+	case "sysctl":
+		return r.host.readSysctl(id.Where())
 	}
 	return nil, fmt.Errorf("reading %s: unknown kind", id)
 }

@@ -79,6 +79,8 @@ func (h *Host) Run(ctx context.Context, a provision.Activation) error {
 		return h.cut(ctx, a)
 	case provision.Revive:
 		return eachContainer(ctx, a.Stops, startContainer)
+	case provision.Load:
+		return h.loadAuditRules(ctx, a)
 	}
 	if err := eachContainer(ctx, a.Stops, stopContainer); err != nil {
 		return err

@@ -54,7 +54,7 @@ func (h *Host) VolumeState(ctx context.Context, paths []string) (volumes.State, 
 		}
 		s.Copies, s.Containers = append(s.Copies, copies...), append(s.Containers, containers...)
 	}
-	return s, h.locate(&s, paths)
+	return s, h.locateTrees(&s, paths)
 }
 
 // label adds the labels of the volumes of a data root that dockerd does not use.

@@ -68,6 +68,10 @@ func (h *Host) write(ctx context.Context, c provision.Change, group []provision.
 		return h.writeFile(c)
 	case "link":
 		return h.writeLink(c)
+	case "access":
+		return h.writeAccess(c)
+	case "sysctl":
+		return h.writeSysctl(c)
 	case "tree":
 		if tree, ok := c.Want.(resource.Tree); ok {
 			return h.writeTree(tree)

@@ -23,6 +23,7 @@ func (d *decoder) docker(s *section) *Docker {
 		UsernsMigration: get[bool](s, "userns_migration"),
 		Restart:         get[string](s, "restart"),
 		Window:          get[Window](s, "window"),
+		AuditRules:      get[string](s, "audit_rules"),
 		Settings:        get[[]Setting](s, "settings"),
 		Log:             d.log(s),
 	}

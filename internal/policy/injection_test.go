@@ -73,6 +73,8 @@ func shapes(r row, s string) []string {
 		"{ (" + quoted + ") = 1 }",
 		`{ "quantum-tunnel" = ` + quoted + " }",
 		`{ "quantum-tunnel" = [{ (` + quoted + ") = " + quoted + " }] }",
+		`{ "vm.swappiness" = ` + quoted + " }",
+		`{ "vm.${` + quoted + "}\" = 1 }",
 	}
 }
 
@@ -96,11 +98,17 @@ func refusedOrInert(t *testing.T, name string, src []byte, s string) {
 func inert(t testing.TB, p *Policy, s string) {
 	t.Helper()
 	word := regexp.MustCompile(`^[A-Za-z0-9._:-]*$`)
-	header := regexp.MustCompile(`^[ !#%-\[\]-~]*$`)
+	special := map[string]*regexp.Regexp{
+		"Header.Value": regexp.MustCompile(`^[ !#%-\[\]-~]*$`),
+		// A line of sysctl.d(5) is a name, an equals sign and all that follows.
+		"KernelSetting.Name":  regexp.MustCompile(`^[a-z][A-Za-z0-9._:@*-]*(/[A-Za-z0-9_.:@*][A-Za-z0-9._:@*-]*)+$`),
+		"KernelSetting.Value": regexp.MustCompile(`^[^\s\pC]+( [^\s\pC]+)*$`),
+		"KernelSetting.Why":   regexp.MustCompile(`^[^\n]*$`),
+	}
 	eachString(reflect.ValueOf(p), func(where, text string) {
 		safe := word
-		if where == "Header.Value" {
-			safe = header
+		if s := special[where]; s != nil {
+			safe = s
 		}
 		if !safe.MatchString(text) {
 			t.Errorf("%q became the %s %q", s, where, text)

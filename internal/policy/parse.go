@@ -44,6 +44,7 @@ func (d *decoder) policy(body hcl.Body) *Policy {
 	return &Policy{
 		Docker:   d.docker(root.one("docker")),
 		Firewall: d.firewall(root.one("firewall")),
+		Sysctl:   d.sysctl(root.one("sysctl")),
 		Sites:    d.sites(root.inner["site"]),
 	}
 }

@@ -15,6 +15,7 @@ import (
 type Policy struct {
 	Docker   *Docker
 	Firewall *Firewall
+	Sysctl   *Sysctl
 	Sites    []*Site // in the order of their names
 }
 
@@ -38,6 +39,7 @@ type Docker struct {
 	Restart         Value[string]     // "auto", "window" or "manual"
 	Window          Value[Window]     // when dockerd may be restarted; with Restart "window" only
 	Log             Log               // the block log
+	AuditRules      Value[string]     // "off", "quiet" or "cis": what of Docker's files the kernel's audit watches
 	Settings        Value[[]Setting]  // any other key of daemon.json
 }
 
@@ -108,4 +110,22 @@ type Site struct {
 type Header struct {
 	Name  string        // "X-Frame-Options"
 	Value Value[string] // "" when the policy turned it off
+}
+
+// Sysctl is the block sysctl: settings of the kernel.
+type Sysctl struct {
+	Range    hcl.Range
+	Settings []KernelSetting // in the order of their names
+}
+
+// KernelSetting is one setting of the kernel.
+type KernelSetting struct {
+	// Name is its path under /proc/sys; a * in it stands for every interface.
+	Name  string
+	Value string // with one space between words
+	// Stricter lists values that may be there instead, stricter ones last.
+	Stricter []string
+	Own      bool   // the owner wrote it; else it is a recommended one
+	Why      string // in a sentence
+	Range    hcl.Range
 }

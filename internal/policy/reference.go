@@ -35,6 +35,7 @@ func Reference() []byte {
 		}
 	})
 	referSettings(&out)
+	referKernel(&out)
 	return out.Bytes()
 }
 
@@ -105,5 +106,25 @@ func referSettings(out *bytes.Buffer) {
 			value = " = false"
 		}
 		fmt.Fprintf(out, "- **`%s%s`**: %s\n", r.key, value, r.why)
+	}
+}
+
+func referKernel(out *bytes.Buffer) {
+	out.WriteString("\n## Kernel settings that are recommended\n\nThe block `sysctl` asks for these, unless `settings` says otherwise:\n\n")
+	for _, s := range RecommendedKernelSettings() {
+		fmt.Fprintf(out, "- **`%s = %s`**", KernelName(s.Name), s.Value)
+		if len(s.Stricter) > 0 {
+			fmt.Fprintf(out, " (`%s` may stay)", strings.Join(s.Stricter, "` `"))
+		}
+		fmt.Fprintf(out, ": %s\n", s.Why)
+	}
+	out.WriteString("\nNot among them are `rp_filter` and `log_martians`, which Debian and UFW set in their own ways, and `secure_redirects`, which means nothing where redirects are not accepted.\n")
+	out.WriteString("\n## Kernel settings that are refused\n\n")
+	for _, r := range refusedKernelSettings() {
+		value := ""
+		if r.value != "" {
+			value = " = " + r.value
+		}
+		fmt.Fprintf(out, "- **`%s%s`**: %s\n", KernelName(r.pattern), value, r.why)
 	}
 }

@@ -3,7 +3,7 @@ package policy
 // table describes all that a policy may say. Decoding, defaults, "did you mean",
 // docs/policy.md and the tests are made from it and know no names of their own.
 func table() *block {
-	return &block{blocks: []block{dockerRow(), firewallRow(), siteRow()}}
+	return &block{blocks: []block{dockerRow(), firewallRow(), sysctlRow(), siteRow()}}
 }
 
 // dockerRow is the block docker.
@@ -43,6 +43,10 @@ func dockerRow() block {
 			{
 				name: "window", kind: "time of the week", fallback: `"Sun 03:00-05:00"`, example: `"Mon-Fri,Sun 23:30-00:30"`, read: text(window),
 				doc: "When the daemon may be restarted, with `restart = \"window\"`: days, unless it is every day, and two times, in the host's time zone. molo has to run while it is open.",
+			},
+			{
+				name: "audit_rules", kind: "string", fallback: `"quiet"`, allowed: []string{"off", "quiet", "cis"}, example: `"cis"`,
+				doc: "What the kernel's audit watches of Docker, where auditd is installed. `quiet`: changes of its configuration, its units and its programs, and of the rights to its socket. `cis`: every path of CIS Docker 1.1.3 to 1.1.18, also when it is only read; that logs a lot.",
 			},
 			{
 				name: "settings", kind: "object", example: `{ "max-concurrent-downloads" = 6 }`, read: readSettings,

@@ -45,6 +45,10 @@ func unmarshal(kind string, raw json.RawMessage) (Resource, error) {
 		return decode[Tree](raw)
 	case "rules":
 		return decode[Rules](raw)
+	case "access":
+		return decode[Access](raw)
+	case "sysctl":
+		return decode[Sysctl](raw)
 	}
 	return nil, fmt.Errorf("unknown kind")
 }

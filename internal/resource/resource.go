@@ -1,7 +1,7 @@
 // Package resource names the few kinds of thing molo owns on a host: a key of a
-// JSON file, a file, a symbolic link, a generated tree, a set of firewall chains.
-// They are plain data: compilers make them, a host reads and writes them, and a
-// plan is the difference between the two.
+// JSON file, a file, a symbolic link, a generated tree, a set of firewall chains, the
+// rights to a path, a setting of the kernel. They are plain data: compilers make them,
+// a host reads and writes them, and a plan is the difference between the two.
 package resource
 
 import (
@@ -31,8 +31,8 @@ func (id ID) Where() string {
 	return where
 }
 
-// Resource is one thing molo owns. The set is closed: Key, File, Link, Tree and
-// Rules. A nil Resource stands for "not there".
+// Resource is one thing molo owns. The set is closed: Key, File, Link, Tree,
+// Rules, Access and Sysctl. A nil Resource stands for "not there".
 type Resource interface {
 	// ID names the resource; two resources with one ID are two states of one thing.
 	ID() ID

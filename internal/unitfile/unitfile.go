@@ -54,6 +54,24 @@ func Parse(files ...File) Unit {
 	return u
 }
 
+// Value returns what the files of a unit, in the order in which systemd reads them, set a
+// directive of a section to, and the line that does; "" where none does.
+func Value(section, name string, files ...File) (value, where string) {
+	for _, f := range files {
+		current := ""
+		for _, l := range logicalLines(f) {
+			if strings.HasPrefix(l.value, "[") {
+				current = l.value
+			}
+			key, set, ok := strings.Cut(l.value, "=")
+			if ok && current == "["+section+"]" && strings.TrimSpace(key) == name {
+				value, where = strings.TrimSpace(set), l.where
+			}
+		}
+	}
+	return value, where
+}
+
 // set takes one directive over. An empty value takes back what came before it.
 func (u *Unit) set(name string, s setting) {
 	switch name {

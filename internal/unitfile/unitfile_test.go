@@ -79,3 +79,29 @@ func FuzzArguments(f *testing.F) {
 		}
 	})
 }
+
+func TestTheLastLineOfTheSectionSetsAValue(t *testing.T) {
+	files := []unitfile.File{
+		{Path: "/lib/docker.socket", Text: "[Unit]\nSocketMode=0777\n[Socket]\nSocketMode=0660\nSocketGroup=docker\n"},
+		{Path: "/etc/docker.socket.d/a.conf", Text: "# SocketMode=0600\n[Socket]\n\nSocketMode = 0666\n"},
+	}
+	if value, where := unitfile.Value("Socket", "SocketMode", files...); value != "0666" || where != "/etc/docker.socket.d/a.conf:4" {
+		t.Errorf("SocketMode is %q (%s)", value, where)
+	}
+	if value, where := unitfile.Value("Socket", "SocketUser", files...); value != "" || where != "" {
+		t.Errorf("SocketUser is %q (%s)", value, where)
+	}
+}
+
+// FuzzValue looks for unit files that break the reader, or lines that are not there.
+func FuzzValue(f *testing.F) {
+	f.Add("[Socket]\nSocketMode=0660\n")
+	f.Add("[Socket]\nSocketMode=06\\\n60\n# x\\\n=\n")
+	f.Add("[\n=\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		value, where := unitfile.Value("Socket", "SocketMode", unitfile.File{Path: "a", Text: text})
+		if value != "" && !strings.HasPrefix(where, "a:") || strings.Contains(value, "\n") {
+			t.Fatalf("%q: SocketMode is %q (%s)", text, value, where)
+		}
+	})
+}

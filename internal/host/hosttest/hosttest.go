@@ -162,6 +162,10 @@ func describe(r resource.Resource) string {
 		return " -> " + r.Target
 	case resource.Tree:
 		return fmt.Sprintf(" %d files", len(r.Files))
+	case resource.Access:
+		return " " + r.String()
+	case resource.Sysctl:
+		return " = " + r.Value
 	case resource.Rules:
 		return fmt.Sprintf(" %d chains, %s", len(r.Chains), r.Hooks[0].From)
 	}

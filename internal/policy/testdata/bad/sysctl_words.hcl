@@ -1,0 +1,11 @@
+docker {
+  audit_rules = "all"
+}
+
+sysctl {
+  setting = {}
+}
+
+sysctl {
+  settings = ["vm.swappiness"]
+}
