@@ -74,7 +74,7 @@ func (r *renderer) resources(foreign foreign) ([]resource.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if findings := lint(trees(pages)); len(findings) > 0 {
+	if findings := lint(trees(pages), nil); len(findings) > 0 {
 		return nil, fmt.Errorf("rendering nginx: %s", findings[0])
 	}
 	entry, err := new(sheet).render(r.templates, "molo.conf", nil)

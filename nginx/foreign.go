@@ -18,9 +18,11 @@ type foreign struct {
 	ownDefault bool                 // sites-enabled/default is a site of the owner's
 }
 
-// readForeign reads the host's own configuration files.
+// readForeign reads the host's own configuration files as nginx does: from
+// nginx.conf through all includes, wherever they lead.
 func readForeign(host facts.Nginx) (foreign, error) {
 	f := foreign{settings: map[string]directive{}}
+	files := map[string][]directive{}
 	for _, path := range slices.Sorted(maps.Keys(host.Foreign)) {
 		if path == Entry || strings.HasPrefix(path, Dir+"/") {
 			continue
@@ -35,14 +37,30 @@ func readForeign(host facts.Nginx) (foreign, error) {
 			}
 			f.ownDefault = true
 		}
-		f.add(tree)
+		files[path] = tree
 	}
+	main, ok := files[Root]
+	if !ok { // nothing is known of what includes the others: they may all be in the http block
+		for _, path := range slices.Sorted(maps.Keys(files)) {
+			f.add(files[path])
+		}
+		return f, nil
+	}
+	files[Entry] = []directive{{name: entryMark}}
+	http := httpOf(newIncluder(files, "").expand(main))
+	if !slices.ContainsFunc(http, func(d directive) bool { return d.name == entryMark }) {
+		return foreign{}, fmt.Errorf("%s does not include %s, so that no site would be served\nhint: write \"include /etc/nginx/conf.d/*.conf;\" into its http block, as Debian does", Root, Entry)
+	}
+	f.add(http)
 	return f, nil
 }
 
+// entryMark stands for what molo's file holds. No directive has such a name.
+const entryMark = "(molo)"
+
 // add collects the servers and settings of an http block or of a file included there.
-func (f *foreign) add(tree []directive) {
-	for _, d := range tree {
+func (f *foreign) add(http []directive) {
+	for _, d := range http {
 		switch {
 		case d.name == "server" && d.block != nil:
 			f.servers = append(f.servers, d)
