@@ -32,7 +32,7 @@ func below() map[string][]string {
 		"provision":              append([]string{"internal/jsontext"}, compilers...),
 		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "internal/unitfile", "nginx", "provision"},
 		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
-		"cmd/agent":              {"firewall", "internal/facts", "internal/host", "internal/policy", "provision"},
+		"cmd/agent":              {"firewall", "internal/facts", "internal/host", "internal/policy", "nginx", "provision"},
 		"internal/lab":           {},
 		"internal/lab/server":    {},
 		"internal/lab/labtest":   {"internal/lab"},

@@ -140,9 +140,11 @@ type UFW struct {
 type Nginx struct {
 	Installed bool   `json:"installed"`
 	Running   bool   `json:"running"`
-	Version   string `json:"version,omitempty"` // "1.22.1"
-	// Foreign holds the configuration files outside molo's own, by path, that nginx
-	// includes from conf.d and sites-enabled; sites in them can collide with molo's.
+	Version   string `json:"version,omitempty"` // "1.22.1"; empty where the binary could not be asked
+	// Can names what this binary understands and not every nginx does: it was asked.
+	Can []string `json:"can,omitempty"`
+	// Foreign holds nginx.conf and all that it includes outside molo's own, by path;
+	// sites in them can collide with molo's.
 	Foreign map[string]string `json:"foreign,omitempty"`
 	// DefaultSite is the target of /etc/nginx/sites-enabled/default while Debian's
 	// own default site is enabled there.
