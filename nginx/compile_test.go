@@ -30,8 +30,8 @@ func TestCompileRefusesSitesThatDoNotFit(t *testing.T) {
 			`policies.hcl:1: site "a.no": header "x-a" is set twice`},
 		{"a name that is none", "site a_b.no 127.0.0.1:1 80 1",
 			`policies.hcl:1: site "a_b.no": "a_b.no" is not a host name in lower-case ASCII`},
-		{"an upstream elsewhere", "site a.no 10.0.0.1:1 80 1",
-			`policies.hcl:1: site "a.no": upstream 10.0.0.1:1 is not an address and port of loopback, such as 127.0.0.1:8080`},
+		{"an upstream that is no server", "site a.no 0.0.0.0:1 80 1",
+			`policies.hcl:1: site "a.no": upstream 0.0.0.0:1 is not an address and port of one server, such as 127.0.0.1:8080`},
 		{"a header's value, on its line", "site a.no 127.0.0.1:1 80 1\n X-A: 1\n X-B: $5",
 			`policies.hcl:3: site "a.no": value "$5" has a "$", which nginx cannot write`},
 		{"a header's name, on its line", "site a.no 127.0.0.1:1 80 1\n X A: 1",
@@ -100,7 +100,7 @@ func TestDefaultSiteStaysAwayOnceItIs(t *testing.T) {
 // Compile has its own lint read everything: a template that breaks an invariant
 // never gets to a host.
 func TestCompileLintsWhatItRendered(t *testing.T) {
-	r, err := newRenderer(newSites(t, twoSites), tables{})
+	r, err := newRenderer(newSites(t, twoSites), nil, facts.Nginx{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,10 +130,10 @@ func TestNothingBreaksOutOfASite(t *testing.T) {
 	for _, bad := range corpus {
 		for field, set := range map[string]func(*policy.Site){
 			"name":         func(s *policy.Site) { s.Name.V = bad },
-			"header name":  func(s *policy.Site) { s.Headers[0].Name = bad },
-			"header value": func(s *policy.Site) { s.Headers[0].Value.V = bad },
+			"header name":  func(s *policy.Site) { s.Root.Headers[0].Name = bad },
+			"header value": func(s *policy.Site) { s.Root.Headers[0].Value.V = bad },
 			"zone": func(s *policy.Site) {
-				s.Upstream.V = netip.AddrPortFrom(netip.IPv6Loopback().WithZone(bad), 80)
+				s.Root.Backends[0].Address.V.TCP = netip.AddrPortFrom(netip.IPv6Loopback().WithZone(bad), 80)
 			},
 			"source": func(s *policy.Site) {
 				s.Range = hcl.Range{Filename: bad}

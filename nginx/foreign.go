@@ -119,10 +119,14 @@ func (f foreign) collisions(sites []*policy.Site) error {
 
 // sameName is the error of a site that a foreign server serves too.
 func sameName(s *policy.Site, server directive, sockets []socket) error {
-	shared := slices.ContainsFunc(sockets, func(k socket) bool { return k.covers(s.Port.V) })
+	if !slices.ContainsFunc(sockets, func(k socket) bool { return k.covers(s.Port.V) }) {
+		return nil
+	}
 	for _, d := range server.block {
-		if shared && d.name == "server_name" && slices.ContainsFunc(d.args, func(name string) bool { return names(name, s.Name.V) }) {
-			return wrong(s, "%s serves the same name on port %d, and nginx would ignore one of the two", d, s.Port.V)
+		for _, own := range namesOf(s) {
+			if d.name == "server_name" && slices.ContainsFunc(d.args, func(name string) bool { return names(name, own) }) {
+				return wrong(s, "%s serves the same name on port %d, and nginx would ignore one of the two", d, s.Port.V)
+			}
 		}
 	}
 	return nil
@@ -143,8 +147,10 @@ func sameSocket(s *policy.Site, k socket) error {
 		return wrong(s, "%s takes every request to %s on port %d, so that none there reaches the site", k.listen, k.addr, s.Port.V)
 	case k.option("default_server", "default"):
 		return wrong(s, "%s is the default server of port %d, which has to be the one that refuses unknown names", k.listen, s.Port.V)
-	case k.option("ssl", "http2", "proxy_protocol"):
+	case k.option("ssl", "http2"):
 		return wrong(s, "%s makes port %d speak another protocol than plain HTTP", k.listen, s.Port.V)
+	case k.option("proxy_protocol") != s.ProxyProtocol():
+		return wrong(s, "%s says otherwise whether connections to port %d begin with the PROXY protocol", k.listen, s.Port.V)
 	}
 	return nil
 }

@@ -20,9 +20,9 @@ func FuzzCompile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, header, value, zone string, port uint16, body int64) {
 		sites := newSites(t, twoSites)
 		s := sites[0]
-		s.Name.V, s.Port.V, s.MaxBody.V = name, port, body
-		s.Upstream.V = netip.AddrPortFrom(netip.IPv6Loopback().WithZone(zone), port^0x5555)
-		s.Headers[0] = policy.Header{Name: header, Value: policy.Value[string]{V: value}}
+		s.Name.V, s.Port.V, s.Root.MaxBody.V = name, port, body
+		s.Root.Backends[0].Address.V.TCP = netip.AddrPortFrom(netip.IPv6Loopback().WithZone(zone), port^0x5555)
+		s.Root.Headers[0] = policy.Header{Name: header, Value: policy.Value[string]{V: value}}
 		resources, err := Compile(sites, facts.Nginx{})
 		if err != nil {
 			return

@@ -119,7 +119,7 @@ func (w *web) testOddHeaders(t *testing.T) {
 		"X-" + strings.Repeat("Long", 15): "2",
 	}
 	for name, value := range want {
-		sites[1].Headers = append(sites[1].Headers, policy.Header{Name: name, Value: policy.Value[string]{V: value}})
+		sites[1].Root.Headers = append(sites[1].Root.Headers, policy.Header{Name: name, Value: policy.Value[string]{V: value}})
 	}
 	w.apply(t, sites)
 	got := w.ask(t, get("/"))
