@@ -182,6 +182,9 @@ func (w *web) prove(t *testing.T, tree resource.Tree, limit time.Duration) error
 func (w *web) probe(ctx context.Context, p nginx.Probe, address string, limit time.Duration) error {
 	target := fmt.Sprintf("%s:%d", address, p.Port)
 	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", p.Path, p.Host)
+	if p.ProxyProtocol {
+		request = "PROXY UNKNOWN\r\n" + request
+	}
 	var got answer
 	row := 0
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
