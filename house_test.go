@@ -30,7 +30,7 @@ func below() map[string][]string {
 		"firewall/ufwtest":       {},
 		"nginx":                  append([]string{"templates"}, data...),
 		"provision":              append([]string{"internal/jsontext"}, compilers...),
-		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "internal/unitfile", "nginx", "provision"},
+		"internal/host":          {"internal/facts", "internal/jsontext", "internal/policy", "internal/resource", "internal/unitfile", "nginx", "provision"},
 		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
 		"cmd/agent":              {"firewall", "internal/facts", "internal/host", "internal/policy", "nginx", "provision"},
 		"internal/lab":           {},

@@ -154,3 +154,18 @@ func sameSocket(s *policy.Site, k socket) error {
 	}
 	return nil
 }
+
+// WorkerUser returns whom nginx's workers run as: Debian's www-data, unless
+// nginx.conf says otherwise.
+func WorkerUser(host facts.Nginx) string {
+	main, err := parse(Root, host.Foreign[Root])
+	if err != nil {
+		return "www-data"
+	}
+	for _, d := range main {
+		if d.name == "user" && len(d.args) > 0 {
+			return d.args[0]
+		}
+	}
+	return "www-data"
+}

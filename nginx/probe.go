@@ -1,8 +1,10 @@
 package nginx
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 
 	"molo/internal/policy"
 	"molo/internal/resource"
@@ -47,6 +49,19 @@ func Probes(tree resource.Tree) ([]Probe, error) {
 		return probes, nil
 	}
 	return nil, errors.New("reading " + tree.Dir + ": http.conf has no server " + GenerationHost)
+}
+
+// Edited reports whether somebody has changed a tree since Compile made it: its
+// files are no longer those that its generation stands for.
+func Edited(tree resource.Tree) bool {
+	probes, err := Probes(tree)
+	if err != nil || len(probes) == 0 {
+		return true
+	}
+	files := maps.Clone(tree.Files)
+	told := []byte(`return 200 "` + probes[0].Want + `";`)
+	files["http.conf"] = bytes.Replace(files["http.conf"], told, []byte(`return 200 "";`), 1)
+	return resource.Generation(files) != probes[0].Want
 }
 
 // serves reports whether a server has the name.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -154,8 +155,16 @@ func (h *Host) nginxLogSince(offset int64) string {
 			said = append(said, text)
 		}
 	}
-	return quoted("nginx says", strings.Join(said, "\n"))
+	text := strings.Join(said, "\n")
+	hint := ""
+	if m := takenPort.FindStringSubmatch(text); m != nil {
+		hint = "\nhint: another program has port " + m[1] + "; \"ss -ltnp 'sport = :" + m[1] + "'\" names it"
+	}
+	return quoted("nginx says", text) + hint
 }
+
+// takenPort finds the port that another program holds, in a line of nginx's log.
+var takenPort = regexp.MustCompile(`bind\(\) to \S+:(\d+) failed \(98`)
 
 // contains reports whether a log line was seen already, whatever its time.
 func contains(said []string, text string) bool {

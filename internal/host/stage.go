@@ -50,7 +50,7 @@ func (h *Host) checkNginx(ctx context.Context, changes []provision.Change) error
 func (h *Host) testNginx(ctx context.Context) error {
 	_, said, err := h.execBoth(ctx, nil, nginxBinary, "-t", "-q")
 	if err != nil {
-		return err
+		return fmt.Errorf("%w\nhint: nothing was changed; mend what nginx names, then run molo again", err)
 	}
 	if refused := nginx.Refusals(said); len(refused) > 0 {
 		return fmt.Errorf("nginx would start, but not do what its files say\nhint: mend the line that it names%s", quoted("nginx warns", strings.Join(refused, "\n")))
