@@ -53,7 +53,7 @@ func (h *Host) testNginx(ctx context.Context) error {
 		return fmt.Errorf("%w\nhint: nothing was changed; mend what nginx names, then run molo again", err)
 	}
 	if refused := nginx.Refusals(said); len(refused) > 0 {
-		return fmt.Errorf("nginx would start, but not do what its files say\nhint: mend the line that it names%s", quoted("nginx warns", strings.Join(refused, "\n")))
+		return fmt.Errorf("nginx would start, but not do what its files say%s\nhint: nothing was changed; mend what nginx names, then run molo again", quoted("nginx warns", strings.Join(refused, "\n")))
 	}
 	for line := range strings.Lines(said) {
 		h.log.Warn("nginx -t", "said", strings.TrimSpace(line))
