@@ -81,13 +81,16 @@ func (o Origin) at() string {
 // silentUpstreams says which applications are not there, and what visitors get.
 func silentUpstreams(sites []*policy.Site, n facts.Nginx) []Note {
 	var notes []Note
-	eachBackend(sites, func(s *policy.Site, _ *policy.Route, at policy.Value[policy.Address]) {
-		if why, silent := n.Silent[at.V.String()]; silent {
-			notes = append(notes, Note{
-				Text:  fmt.Sprintf("nothing answers on %s (%s): until something does, %s sends 502", at.V, why, s.Name.V),
-				Where: From(at.Range).String(),
-			})
+	eachBackend(sites, func(s *policy.Site, r *policy.Route, at policy.Value[policy.Address]) {
+		why, silent := n.Silent[at.V.String()]
+		if !silent {
+			return
 		}
+		text := fmt.Sprintf("nothing answers on %s (%s): until something does, %s sends 502", at.V, why, s.Name.V)
+		if slices.ContainsFunc(r.Backends, func(b policy.Backend) bool { return n.Silent[b.Address.V.String()] == "" }) {
+			text = fmt.Sprintf("nothing answers on %s (%s): %s does without it", at.V, why, s.Name.V)
+		}
+		notes = append(notes, Note{Text: text, Where: From(at.Range).String()})
 	})
 	return notes
 }
