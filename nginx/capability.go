@@ -21,25 +21,33 @@ const (
 	CanCookieFlags     = "cookie-flags"     // proxy_cookie_flags (1.19.3)
 	CanRealIP          = "real-ip"          // set_real_ip_from (a module that may be left out)
 	CanGRPC            = "grpc"             // grpc_pass (a module that may be left out)
+	CanGeo             = "geo"              // geo (left out of nginx-light of Debian 11)
+	CanLimits          = "limits"           // limit_req, limit_conn (left out of nginx-light of Debian 11)
 )
 
 // Capability is one question to an nginx binary.
 type Capability struct {
 	Name   string
 	server string // what stands in a server block that only such an nginx takes
+	http   string // what stands beside it in the http block
 }
 
 // Capabilities lists what is asked.
 func Capabilities() []Capability {
 	return []Capability{
-		{CanHTTP2Directive, "http2 on;"},
-		{CanRejectHandshake, "ssl_reject_handshake on;"},
-		{CanHTTP3, "http3 on;"},
-		{CanMaxHeaders, "max_headers 100;"},
-		{CanKeepMinimum, "keepalive_min_timeout 1s;"},
-		{CanCookieFlags, "proxy_cookie_flags ~ secure;"},
-		{CanRealIP, "set_real_ip_from 192.0.2.1; real_ip_recursive on;"},
-		{CanGRPC, "location / { grpc_pass grpc://127.0.0.1:1; }"},
+		{Name: CanHTTP2Directive, server: "http2 on;"},
+		{Name: CanRejectHandshake, server: "ssl_reject_handshake on;"},
+		{Name: CanHTTP3, server: "http3 on;"},
+		{Name: CanMaxHeaders, server: "max_headers 100;"},
+		{Name: CanKeepMinimum, server: "keepalive_min_timeout 1s;"},
+		{Name: CanCookieFlags, server: "proxy_cookie_flags ~ secure;"},
+		{Name: CanRealIP, server: "set_real_ip_from 192.0.2.1; real_ip_recursive on;"},
+		{Name: CanGeo, http: "geo $molo_asked { default 0; }"},
+		{
+			Name: CanLimits, server: "limit_req zone=molo_asked_r; limit_conn molo_asked_c 1;",
+			http: "limit_req_zone $host zone=molo_asked_r:1m rate=1r/s; limit_conn_zone $host zone=molo_asked_c:1m;",
+		},
+		{Name: CanGRPC, server: "location / { grpc_pass grpc://127.0.0.1:1; }"},
 	}
 }
 
@@ -52,12 +60,13 @@ error_log stderr emerg;
 events {}
 http {
     access_log off;
+    %s
     server {
         listen unix:/run/nginx-asked.sock;
         %s
     }
 }
-`, c.server)
+`, c.http, c.server)
 }
 
 // version finds the version in what "nginx -V" says, also of builds by another name.

@@ -107,7 +107,13 @@ func checkCapabilities(s *policy.Site, host facts.Nginx) error {
 	if s.TrustedProxies != nil {
 		needs[CanRealIP] = "believe proxies (it is built without its module realip)"
 	}
+	if trusted(s) {
+		needs[CanGeo] = "tell trusted proxies from others (it is built without its module geo; Debian's nginx-core has it)"
+	}
 	for _, r := range s.Routes() {
+		if r.Limit != nil && r.Redirect == nil {
+			needs[CanLimits] = "limit clients (it is built without its modules limit_req and limit_conn; Debian's nginx-core has them)"
+		}
 		if r.GRPC() {
 			needs[CanGRPC] = "speak gRPC (it is built without its module grpc)"
 		} else if r.Redirect == nil && len(r.CookieFlags.V) > 0 {

@@ -26,7 +26,7 @@ func HSTS(h policy.HSTS, now time.Time) (policy.Header, bool) {
 	if last && h.Scope.V == "preload" {
 		value += "; preload"
 	}
-	return policy.Header{Name: "Strict-Transport-Security", Value: policy.Value[string]{V: value, Range: h.MaxAge.Range, Set: h.MaxAge.Set}}, true
+	return policy.Header{Name: strictTransport, Value: policy.Value[string]{V: value, Range: h.MaxAge.Range, Set: h.MaxAge.Set}}, true
 }
 
 // ramp returns for how long the header promises TLS now, and whether that is its

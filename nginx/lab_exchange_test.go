@@ -33,6 +33,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy-Report-Only", "default-src *")
 	h.Set("X-Content-Type-Options", "none")
 	h.Set("Referrer-Policy", "unsafe-url")
+	h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains; preload")
 	h.Set("X-Powered-By", "PHP/5.2.17")
 	h.Set("X-AspNet-Version", "2.0.50727")
 	h.Set("Server", "app/1.0")
@@ -159,7 +160,7 @@ func complete(t *testing.T, got answer, want map[string]string) {
 		t.Errorf("Server: %q, want nginx", server)
 	}
 	for name := range got.header {
-		if strings.HasPrefix(name, "X-Accel-") || strings.HasPrefix(name, "X-Powered-") || strings.HasPrefix(name, "X-Aspnet") {
+		if name == "Strict-Transport-Security" || strings.HasPrefix(name, "X-Accel-") || strings.HasPrefix(name, "X-Powered-") || strings.HasPrefix(name, "X-Aspnet") {
 			t.Errorf("%s is passed on", name)
 		}
 	}

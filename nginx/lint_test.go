@@ -192,7 +192,7 @@ func TestLintFindsAnEditInATree(t *testing.T) {
 	const name = "sites/two.example.no.conf"
 	files[name] = []byte(strings.Replace(string(files[name]), "http://127.0.0.1:8081", "http://127.0.0.1:8081/app/", 1))
 	want := []Finding{{
-		File: name, Line: 27, Rule: "proxy-path", Level: Required,
+		File: name, Line: 28, Rule: "proxy-path", Level: Required,
 		Text: "the path in http://127.0.0.1:8081/app/ makes nginx decode the request's",
 		Fix:  "leave out everything behind the address: the path is passed on as it came",
 	}}

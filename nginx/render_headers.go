@@ -15,8 +15,11 @@ type headerData struct{ Name, Value token }
 // sends none, and empty where it does.
 type headerMap struct{ Name, Upstream, Variable, Value token }
 
+// strictTransport is the header that makes browsers insist on TLS.
+const strictTransport = "Strict-Transport-Security"
+
 // overTLS reports whether a header may only be sent over TLS (RFC 6797, 7.2).
-func overTLS(name string) bool { return strings.EqualFold(name, "Strict-Transport-Security") }
+func overTLS(name string) bool { return strings.EqualFold(name, strictTransport) }
 
 // headers returns the complete set of a route. One that the server around it sends
 // and the route does not is in it with an empty value: a set that is not complete
@@ -77,9 +80,13 @@ func upstreamVariable(name string) (token, error) {
 }
 
 // hidden returns the names of the application's headers that are not passed on,
-// because molo's take their place.
+// because molo's take their place. The promise of TLS is not the application's to
+// make either, over plain HTTP or for names beside its own.
 func (w *siteWriter) hidden(route *policy.Route) []token {
 	var out []token
+	if w.site.HSTS.MaxAge.V >= 0 {
+		out = append(out, w.sheet.take(bare(strictTransport)))
+	}
 	for _, h := range route.Headers {
 		if h.Value.V != "" && !h.UpstreamWins && !overTLS(h.Name) {
 			out = append(out, w.headerName(h))

@@ -134,16 +134,22 @@ func (w *siteWriter) pass(route *policy.Route, data *routeData) {
 	}
 }
 
-// upstream returns the address of the only backend, or the name of the group.
+// upstream returns the address of the only backend, or the name of the group. One
+// that speaks TLS has a group in any case: nginx keeps TLS sessions for each
+// address, and a session begun for one site would pass for verified by another's
+// authorities.
 func (w *siteWriter) upstream(route *policy.Route) token {
-	switch len(route.Backends) {
-	case 0:
+	owner := groupPath(w.site, route)
+	switch {
+	case len(route.Backends) == 0:
 		w.sheet.fail(errors.New(w.sheet.about + ": requests lead nowhere"))
 		return token{}
-	case 1:
+	case route.TLS():
+		owner = route.Path.V
+	case len(route.Backends) == 1:
 		return put(w.sheet, route.Backends[0].Address, address)
 	}
-	id := w.id(groupPath(w.site, route))
+	id := w.id(owner)
 	if !slices.ContainsFunc(w.data.Upstreams, func(u upstreamData) bool { return u.ID.text == id.text }) {
 		group := upstreamData{ID: id}
 		primary := slices.ContainsFunc(route.Backends, func(b policy.Backend) bool { return !b.Backup.V })

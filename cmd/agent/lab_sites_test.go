@@ -372,7 +372,7 @@ func TestNginxIsAskedOnceForEachBinary(t *testing.T) {
 		}
 		for name, releases := range map[string]string{
 			"http2-directive": "trixie forky", "http3": "trixie forky", "keepalive-min": "forky", "max-headers": "bookworm trixie forky",
-			"reject-handshake": "bookworm trixie forky", "grpc": "bookworm trixie forky", "real-ip": "bookworm trixie forky", "cookie-flags": "bookworm trixie forky",
+			"reject-handshake": "bookworm trixie forky", "grpc": "bookworm trixie forky", "geo": "bookworm trixie forky", "limits": "bookworm trixie forky", "real-ip": "bookworm trixie forky", "cookie-flags": "bookworm trixie forky",
 		} {
 			_, release, _ := strings.Cut(w.Name(), "/")
 			if got, want := strings.Contains(" "+strings.Join(kept.Can, " ")+" ", " "+name+" "), strings.Contains(releases, release); got != want {
