@@ -78,21 +78,44 @@ func (o Origin) at() string {
 	return o.String() + ": "
 }
 
-// silentUpstreams says which applications are not there, and what visitors get.
+// silentUpstreams says which applications are not there, each once, and what
+// visitors get.
 func silentUpstreams(sites []*policy.Site, n facts.Nginx) []Note {
 	var notes []Note
+	type fate struct{ address, then string }
+	names := map[fate][]string{}
+	where := map[fate]Origin{}
+	var order []fate
 	eachBackend(sites, func(s *policy.Site, r *policy.Route, at policy.Value[policy.Address]) {
-		why, silent := n.Silent[at.V.String()]
-		if !silent {
+		f := fate{at.V.String(), "until something does, requests get 502"}
+		if n.Silent[f.address] == "" {
 			return
 		}
-		text := fmt.Sprintf("nothing answers on %s (%s): until something does, %s sends 502", at.V, why, s.Name.V)
 		if slices.ContainsFunc(r.Backends, func(b policy.Backend) bool { return n.Silent[b.Address.V.String()] == "" }) {
-			text = fmt.Sprintf("nothing answers on %s (%s): %s does without it", at.V, why, s.Name.V)
+			f.then = "requests go to the others"
 		}
-		notes = append(notes, Note{Text: text, Where: From(at.Range).String()})
+		if names[f] == nil {
+			order, where[f] = append(order, f), From(at.Range)
+		}
+		names[f] = append(names[f], s.Name.V)
 	})
+	for _, f := range order {
+		notes = append(notes, Note{
+			Text:  fmt.Sprintf("nothing answers on %s (%s), where %s should be: %s", f.address, n.Silent[f.address], some(names[f]), f.then),
+			Where: where[f].String(),
+		})
+	}
 	return notes
+}
+
+// some lists names, or the first few of many.
+func some(names []string) string {
+	const few = 3
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	if len(names) > few+1 {
+		return fmt.Sprintf("%s and %d others", strings.Join(names[:few], ", "), len(names)-few)
+	}
+	return strings.Join(names, ", ")
 }
 
 // eachBackend visits every backend, each where it is written.

@@ -105,12 +105,16 @@ func TestFilesWithPasswordsAreGuarded(t *testing.T) {
 
 func TestApplicationsThatAreNotThereAreNoted(t *testing.T) {
 	f := facts.Facts{Nginx: facts.Nginx{Silent: map[string]string{"127.0.0.1:8081": "connection refused"}}}
-	got := nginxPartOf(t, "site \"app.example.no\" {\n upstream = \"127.0.0.1:8081\"\n path \"/x/\" {}\n}\nsite \"b\" {\n backend \"127.0.0.1:8081\" {}\n backend \"127.0.0.1:8082\" {}\n}\n", f).Notes
-	want := []provision.Note{
-		{Text: "nothing answers on 127.0.0.1:8081 (connection refused): until something does, app.example.no sends 502", Where: "policies.hcl:2"},
-		{Text: "nothing answers on 127.0.0.1:8081 (connection refused): b does without it", Where: "policies.hcl:6"},
+	text := "site \"app.example.no\" {\n upstream = \"127.0.0.1:8081\"\n path \"/x/\" {}\n}\n" +
+		"site \"b\" {\n backend \"127.0.0.1:8081\" {}\n backend \"127.0.0.1:8082\" {}\n}\n"
+	for _, name := range []string{"c", "d", "e", "f"} {
+		text += "site \"" + name + "\" {\n upstream = \"127.0.0.1:8081\"\n}\n"
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	want := []provision.Note{
+		{Text: "nothing answers on 127.0.0.1:8081 (connection refused), where app.example.no, c, d and 2 others should be: until something does, requests get 502", Where: "policies.hcl:2"},
+		{Text: "nothing answers on 127.0.0.1:8081 (connection refused), where b should be: requests go to the others", Where: "policies.hcl:6"},
+	}
+	if diff := cmp.Diff(want, nginxPartOf(t, text, f).Notes); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"molo/internal/lab/labtest"
 )
 
 // richSites asks for most of what sites can ask for.
@@ -72,7 +74,7 @@ func TestSitesAreAppliedOnce(t *testing.T) {
 	everyWeb(t, func(w *world) {
 		w.policy(richSites)
 		r := w.molo(0, "apply")
-		w.holds("the report", r.Stdout, "nothing answers on unix:/run/nobody.sock (no such file or directory): several.example.no does without it")
+		w.holds("the report", r.Stdout, "nothing answers on unix:/run/nobody.sock (no such file or directory), where several.example.no should be: requests go to the others")
 		w.settled() // 51: the second apply does nothing, and no worker is another
 		w.sh("curl -fsS -H 'Host: app.example.no' http://127.0.0.1/")
 		w.holds("a site for other names", w.sh("curl -fsS -H 'Host: nobody.example.no' http://127.0.0.1:8084/"), "")
@@ -188,7 +190,7 @@ func TestTheLastGoodGenerationGoesOn(t *testing.T) {
 		w.policy(richSites)
 		w.sh("docker stop -t 1 app")
 		r = w.molo(0, "apply")
-		w.holds("an application that is down", r.Stdout, "nothing answers on 127.0.0.1:8081", "app.example.no sends 502")
+		w.holds("an application that is down", r.Stdout, "nothing answers on 127.0.0.1:8081 (connection refused), where any.example.no, app.example.no, grpc.example.no and 2 others should be: until something does, requests get 502")
 		w.sh("curl -sI -H 'Host: app.example.no' http://127.0.0.1/ | grep -qi '^x-content-type-options: nosniff'")
 		w.sh("docker start app")
 		w.molo(0, "apply")
@@ -380,4 +382,47 @@ func TestNginxIsAskedOnceForEachBinary(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkSixHundredSites measures what 600 sites cost: the first run, which renders,
+// tests, swaps and proves them all, one that changes a single site, and one that has
+// nothing to do. Memory is molo's and nginx's at their most.
+func BenchmarkSixHundredSites(b *testing.B) {
+	h := labtest.Boot(b, "trixie")
+	if err := h.Push(build(b), "/usr/bin/molo"); err != nil {
+		b.Fatal(err)
+	}
+	policy := func(change string) {
+		var text strings.Builder
+		for i := range 600 {
+			fmt.Fprintf(&text, "site \"customer-number-%03d.example.no\" {\n  upstream      = \"127.0.0.1:8081\"\n  redirect_from = [\"www.customer-number-%03d.example.no\"]\n  websocket     = true\n  limit {}\n%s\n  path \"/api/\" {\n    max_body = \"1m\"\n  }\n}\n", i, i, change)
+			change = ""
+		}
+		if err := h.WriteFile("/etc/molo/policies.hcl", []byte(text.String()), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	const measure = "import resource,subprocess,sys,time\nt=time.monotonic()\np=subprocess.run(['molo','apply'],stdout=subprocess.DEVNULL)\n" +
+		"print(p.returncode,int(1000*(time.monotonic()-t)),resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+	changes := 0
+	for _, name := range []string{"first", "one site changed", "nothing changed"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if name == "first" {
+					labtest.Output(b, h, "sh", "-c", "rm -rf /etc/nginx/molo /etc/nginx/conf.d/molo.conf /var/lib/molo; systemctl reload nginx")
+				}
+				if name == "one site changed" {
+					changes++
+				}
+				policy(fmt.Sprintf("  timeout = \"%ds\"", 60+changes))
+				var code, ms, kb int
+				out := labtest.Output(b, h, "python3", "-c", measure)
+				if _, err := fmt.Sscan(out, &code, &ms, &kb); err != nil || code != 0 {
+					b.Fatalf("%v: %q", err, out)
+				}
+				b.ReportMetric(float64(ms), "ms/run")
+				b.ReportMetric(float64(kb)/1024, "MB")
+			}
+		})
+	}
 }

@@ -21,8 +21,10 @@ import (
 
 const (
 	nginxErrorLog = "/var/log/nginx/error.log"
-	// nginxSwap is how long nginx gets to answer with a new generation.
+	// nginxSwap is how long nginx gets to answer with a new generation, and nginxEach
+	// what each site adds: hundreds of them take a busy host seconds to read.
 	nginxSwap = 5 * time.Second
+	nginxEach = 20 * time.Millisecond
 	// inARow is how often the right answer has to come without a wrong one between:
 	// for a moment after a reload, old workers accept as well.
 	inARow = 5
@@ -35,7 +37,8 @@ const (
 // answers there, and then every site for its headers. "nginx -t" and a reload that
 // returns 0 prove neither: a port that another process holds fails neither of them.
 func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
-	return poll(ctx, nginxSwap, func(ctx context.Context) error {
+	limit := nginxSwap + nginxEach*time.Duration(len(p.Sites))
+	return poll(ctx, limit, func(ctx context.Context) error {
 		for range inARow {
 			if err := askGeneration(ctx, p.Probes); err != nil {
 				return err
