@@ -1,6 +1,8 @@
 package nginx
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"molo/internal/facts"
@@ -9,6 +11,22 @@ import (
 // A host with 600 sites is compiled on every run of molo, changed or not.
 func BenchmarkCompile600Sites(b *testing.B) {
 	sites := manySites(b, 600)
+	for b.Loop() {
+		if _, err := Compile(sites, facts.Nginx{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// The same with what sites often ask for: another name, WebSockets, a limit, a path.
+func BenchmarkCompile600RichSites(b *testing.B) {
+	var text strings.Builder
+	for i := range 600 {
+		fmt.Fprintf(&text, "site \"customer-number-%03d.example.no\" {\n upstream = \"127.0.0.1:8081\"\n redirect_from = [\"www.customer-number-%03d.example.no\"]\n"+
+			" websocket = true\n limit {}\n path \"/api/\" {\n max_body = \"1m\"\n}\n}\n", i, i)
+	}
+	sites := parseSites(b, text.String())
+	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Compile(sites, facts.Nginx{}); err != nil {
 			b.Fatal(err)

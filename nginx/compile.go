@@ -6,8 +6,9 @@
 //
 //	http.conf        the ports, what unknown names get, which generation this is
 //	server.conf      what holds for every server: timeouts and bounds of requests
-//	proxy.conf       how requests go to applications, and what comes back
-//	sites/NAME.conf  one site: its name, its headers, its upstream
+//	proxy.conf       how requests go to applications that speak HTTP, and what comes back
+//	grpc.conf        the same for gRPC
+//	sites/NAME.conf  one site: its servers, and a location for each of its paths
 //
 // A further concern, such as TLS or a log, is a file beside these and an include
 // in the servers it concerns. The text is in package templates.
@@ -54,14 +55,14 @@ func Compile(sites []*policy.Site, host facts.Nginx) ([]resource.Resource, error
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(check(sites), foreign.collisions(sites)); err != nil {
+	if err := errors.Join(check(sites, host), foreign.collisions(sites)); err != nil {
 		return nil, err
 	}
 	tables, err := hashTables(sites, foreign)
 	if err != nil {
 		return nil, err
 	}
-	r, err := newRenderer(sites, tables)
+	r, err := newRenderer(sites, tables, host)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func (r *renderer) resources(foreign foreign) ([]resource.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if findings := lint(trees(pages)); len(findings) > 0 {
+	if findings := lint(trees(pages), elsewhere(r.sites)); len(findings) > 0 {
 		return nil, fmt.Errorf("rendering nginx: %s", findings[0])
 	}
 	entry, err := new(sheet).render(r.templates, "molo.conf", nil)
@@ -85,8 +86,24 @@ func (r *renderer) resources(foreign foreign) ([]resource.Resource, error) {
 		resource.Tree{Dir: Dir, Files: contents(pages)},
 		resource.File{Path: Entry, Mode: 0o644, Content: entry.text},
 	}
-	if slices.Contains(r.ports, 80) && !foreign.ownDefault {
+	if slices.ContainsFunc(r.sites, func(s *policy.Site) bool { return s.Port.V == 80 }) && !foreign.ownDefault {
 		out = append(out, resource.Link{Path: DefaultSite})
 	}
 	return out, nil
+}
+
+// elsewhere lists the upstreams that are not on this host. Whether they may be is
+// for provision to say, which knows the containers.
+func elsewhere(sites []*policy.Site) []string {
+	var out []string
+	for _, s := range sites {
+		for _, r := range s.Routes() {
+			for _, b := range r.Backends {
+				if !b.Address.V.Local() {
+					out = append(out, b.Address.V.String())
+				}
+			}
+		}
+	}
+	return out
 }

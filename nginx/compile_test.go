@@ -1,11 +1,8 @@
 package nginx
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
-
-	"github.com/hashicorp/hcl/v2"
 
 	"molo/internal/facts"
 	"molo/internal/policy"
@@ -30,8 +27,8 @@ func TestCompileRefusesSitesThatDoNotFit(t *testing.T) {
 			`policies.hcl:1: site "a.no": header "x-a" is set twice`},
 		{"a name that is none", "site a_b.no 127.0.0.1:1 80 1",
 			`policies.hcl:1: site "a_b.no": "a_b.no" is not a host name in lower-case ASCII`},
-		{"an upstream elsewhere", "site a.no 10.0.0.1:1 80 1",
-			`policies.hcl:1: site "a.no": upstream 10.0.0.1:1 is not an address and port of loopback, such as 127.0.0.1:8080`},
+		{"an upstream that is no server", "site a.no 0.0.0.0:1 80 1",
+			`policies.hcl:1: site "a.no": upstream 0.0.0.0:1 is not an address and port of one server, such as 127.0.0.1:8080`},
 		{"a header's value, on its line", "site a.no 127.0.0.1:1 80 1\n X-A: 1\n X-B: $5",
 			`policies.hcl:3: site "a.no": value "$5" has a "$", which nginx cannot write`},
 		{"a header's name, on its line", "site a.no 127.0.0.1:1 80 1\n X A: 1",
@@ -100,7 +97,7 @@ func TestDefaultSiteStaysAwayOnceItIs(t *testing.T) {
 // Compile has its own lint read everything: a template that breaks an invariant
 // never gets to a host.
 func TestCompileLintsWhatItRendered(t *testing.T) {
-	r, err := newRenderer(newSites(t, twoSites), tables{})
+	r, err := newRenderer(newSites(t, twoSites), nil, facts.Nginx{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,56 +117,6 @@ var corpus = []string{
 	"a.test b.test", "*.test", "~^.*$", ".test", "_", "\u202etset.a", "a\u0000.test", "ａ.test", "é.test", "\xff\xfe", "a.test\u00a0",
 	holeOpen + "1" + holeClose, "{{.Name}}", "include /etc/shadow", "unix:/run/docker.sock", "127.0.0.1", "[::1]", strings.Repeat("a", 5000),
 	strings.Repeat("a.", 2500) + "test",
-}
-
-// Whatever stands in a field of a site, and however it got there past the
-// policy's decoder, Compile refuses it or it is one word of the one directive
-// it belongs to.
-func TestNothingBreaksOutOfASite(t *testing.T) {
-	plain := treeOf(t, compile(t, newSites(t, twoSites), facts.Nginx{}))
-	for _, bad := range corpus {
-		for field, set := range map[string]func(*policy.Site){
-			"name":         func(s *policy.Site) { s.Name.V = bad },
-			"header name":  func(s *policy.Site) { s.Headers[0].Name = bad },
-			"header value": func(s *policy.Site) { s.Headers[0].Value.V = bad },
-			"zone": func(s *policy.Site) {
-				s.Upstream.V = netip.AddrPortFrom(netip.IPv6Loopback().WithZone(bad), 80)
-			},
-			"source": func(s *policy.Site) {
-				s.Range = hcl.Range{Filename: bad}
-				s.Name.Range, s.Port.Range = s.Range, s.Range
-			},
-		} {
-			sites := newSites(t, twoSites)
-			set(sites[0])
-			resources, err := Compile(sites, facts.Nginx{})
-			if err != nil {
-				continue
-			}
-			if field == "name" || field == "zone" {
-				t.Errorf("%s %.60q was taken for one", field, bad)
-			}
-			unchanged(t, field+" "+bad, plain, treeOf(t, resources))
-		}
-	}
-}
-
-// unchanged fails if the site's file has other directives than that of the plain tree.
-func unchanged(t *testing.T, what string, plain, got resource.Tree) {
-	t.Helper()
-	const name = "sites/app.example.no.conf"
-	want, err := parse(name, string(plain.Files[name]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	have, err := parse(name, string(got.Files[name]))
-	if err != nil {
-		t.Errorf("%.60q: %v", what, err)
-		return
-	}
-	if shape(have) != shape(want) {
-		t.Errorf("%.60q changed what %s says:\n%s", what, name, got.Files[name])
-	}
 }
 
 // shape is a tree without the words of its arguments.

@@ -18,9 +18,11 @@ type foreign struct {
 	ownDefault bool                 // sites-enabled/default is a site of the owner's
 }
 
-// readForeign reads the host's own configuration files.
+// readForeign reads the host's own configuration files as nginx does: from
+// nginx.conf through all includes, wherever they lead.
 func readForeign(host facts.Nginx) (foreign, error) {
 	f := foreign{settings: map[string]directive{}}
+	files := map[string][]directive{}
 	for _, path := range slices.Sorted(maps.Keys(host.Foreign)) {
 		if path == Entry || strings.HasPrefix(path, Dir+"/") {
 			continue
@@ -35,14 +37,30 @@ func readForeign(host facts.Nginx) (foreign, error) {
 			}
 			f.ownDefault = true
 		}
-		f.add(tree)
+		files[path] = tree
 	}
+	main, ok := files[Root]
+	if !ok { // nothing is known of what includes the others: they may all be in the http block
+		for _, path := range slices.Sorted(maps.Keys(files)) {
+			f.add(files[path])
+		}
+		return f, nil
+	}
+	files[Entry] = []directive{{name: entryMark}}
+	http := httpOf(newIncluder(files, "").expand(main))
+	if !slices.ContainsFunc(http, func(d directive) bool { return d.name == entryMark }) {
+		return foreign{}, fmt.Errorf("%s does not include %s, so that no site would be served\nhint: write \"include /etc/nginx/conf.d/*.conf;\" into its http block, as Debian does", Root, Entry)
+	}
+	f.add(http)
 	return f, nil
 }
 
+// entryMark stands for what molo's file holds. No directive has such a name.
+const entryMark = "(molo)"
+
 // add collects the servers and settings of an http block or of a file included there.
-func (f *foreign) add(tree []directive) {
-	for _, d := range tree {
+func (f *foreign) add(http []directive) {
+	for _, d := range http {
 		switch {
 		case d.name == "server" && d.block != nil:
 			f.servers = append(f.servers, d)
@@ -101,10 +119,14 @@ func (f foreign) collisions(sites []*policy.Site) error {
 
 // sameName is the error of a site that a foreign server serves too.
 func sameName(s *policy.Site, server directive, sockets []socket) error {
-	shared := slices.ContainsFunc(sockets, func(k socket) bool { return k.covers(s.Port.V) })
+	if !slices.ContainsFunc(sockets, func(k socket) bool { return k.covers(s.Port.V) }) {
+		return nil
+	}
 	for _, d := range server.block {
-		if shared && d.name == "server_name" && slices.ContainsFunc(d.args, func(name string) bool { return names(name, s.Name.V) }) {
-			return wrong(s, "%s serves the same name on port %d, and nginx would ignore one of the two", d, s.Port.V)
+		for _, own := range namesOf(s) {
+			if d.name == "server_name" && slices.ContainsFunc(d.args, func(name string) bool { return names(name, own) }) {
+				return wrong(s, "%s serves the same name on port %d, and nginx would ignore one of the two", d, s.Port.V)
+			}
 		}
 	}
 	return nil
@@ -125,8 +147,25 @@ func sameSocket(s *policy.Site, k socket) error {
 		return wrong(s, "%s takes every request to %s on port %d, so that none there reaches the site", k.listen, k.addr, s.Port.V)
 	case k.option("default_server", "default"):
 		return wrong(s, "%s is the default server of port %d, which has to be the one that refuses unknown names", k.listen, s.Port.V)
-	case k.option("ssl", "http2", "proxy_protocol"):
+	case k.option("ssl", "http2"):
 		return wrong(s, "%s makes port %d speak another protocol than plain HTTP", k.listen, s.Port.V)
+	case k.option("proxy_protocol") != s.ProxyProtocol():
+		return wrong(s, "%s says otherwise whether connections to port %d begin with the PROXY protocol", k.listen, s.Port.V)
 	}
 	return nil
+}
+
+// WorkerUser returns whom nginx's workers run as: Debian's www-data, unless
+// nginx.conf says otherwise.
+func WorkerUser(host facts.Nginx) string {
+	main, err := parse(Root, host.Foreign[Root])
+	if err != nil {
+		return "www-data"
+	}
+	for _, d := range main {
+		if d.name == "user" && len(d.args) > 0 {
+			return d.args[0]
+		}
+	}
+	return "www-data"
 }

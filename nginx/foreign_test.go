@@ -33,7 +33,7 @@ func TestForeignServersThatCollide(t *testing.T) {
 		{"a host name of its own", "server { listen localhost; }", "x.conf:1 takes every request to localhost on port 80"},
 		{"an address of its own on another port", "server { listen 192.0.2.1:8080; }", ""},
 		{"TLS on a plain port", "server { listen 80 ssl; }", "x.conf:1 makes port 80 speak another protocol"},
-		{"the proxy protocol on a plain port", "server { listen 80 proxy_protocol; }", "x.conf:1 makes port 80 speak another protocol"},
+		{"the proxy protocol on a plain port", "server { listen 80 proxy_protocol; }", "x.conf:1 says otherwise whether connections to port 80 begin with the PROXY protocol"},
 		{"a file nginx cannot read", "server {", "reading x.conf:1: unexpected end of file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 // golden file of their own.
 var unvaried = []string{"tree/server.conf", "tree/proxy.conf", Entry}
 
-// Every file of testdata holds sites, perhaps facts.json, and everything that
+// Every file of testdata holds sites, in the notation of newSites or as a policy,
+// perhaps facts.json, and everything that
 // Compile makes of them: the ids of the resources and the files, or the error.
 func TestCompileRendersTheGoldenFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -79,7 +80,7 @@ func compile(t testing.TB, sites []*policy.Site, host facts.Nginx) []resource.Re
 // split parts an archive into what goes in and what comes out.
 func split(archive *txtar.Archive) (input, output []txtar.File) {
 	for _, f := range archive.Files {
-		if f.Name == "sites" || f.Name == "facts.json" {
+		if f.Name == "sites" || f.Name == "policies.hcl" || f.Name == "facts.json" {
 			input = append(input, f)
 		} else {
 			output = append(output, f)
@@ -91,16 +92,21 @@ func split(archive *txtar.Archive) (input, output []txtar.File) {
 // compileArchive returns what Compile makes of the input files.
 func compileArchive(t *testing.T, input []txtar.File) []txtar.File {
 	t.Helper()
-	var sites string
+	var sites []*policy.Site
 	var host facts.Nginx
 	for _, f := range input {
-		if f.Name == "sites" {
-			sites = string(f.Data)
-		} else if err := json.Unmarshal(f.Data, &host); err != nil {
-			t.Fatal(err)
+		switch f.Name {
+		case "sites":
+			sites = newSites(t, string(f.Data))
+		case "policies.hcl":
+			sites = parseSites(t, string(f.Data))
+		default:
+			if err := json.Unmarshal(f.Data, &host); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	resources, err := Compile(newSites(t, sites), host)
+	resources, err := Compile(sites, host)
 	if err != nil {
 		return []txtar.File{{Name: "error", Data: []byte(err.Error() + "\n")}}
 	}

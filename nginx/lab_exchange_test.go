@@ -32,12 +32,26 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h["X-Frame-Options"] = []string{"ALLOWALL", "SAMEORIGIN"}
 	h.Set("Content-Security-Policy-Report-Only", "default-src *")
 	h.Set("X-Content-Type-Options", "none")
+	h.Set("Referrer-Policy", "unsafe-url")
+	h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains; preload")
 	h.Set("X-Powered-By", "PHP/5.2.17")
 	h.Set("X-AspNet-Version", "2.0.50727")
 	h.Set("Server", "app/1.0")
 	if r.URL.Path == "/xaccel" {
 		h.Set("X-Accel-Redirect", "/secret")
 		h.Set("X-Accel-Limit-Rate", "1")
+	}
+	switch r.URL.Path {
+	case "/cookies":
+		h["Set-Cookie"] = []string{"a=1", "b=2; Path=/; SameSite=None"}
+	case "/socket":
+		echo(w, r)
+		return
+	case "/events":
+		io.WriteString(w, "one\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		return
 	}
 	if status, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/status/")); err == nil {
 		w.WriteHeader(status)
@@ -49,6 +63,21 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/status/304" {
 		io.WriteString(w, "app")
 	}
+}
+
+// echo makes a connection a WebSocket, as far as nginx can tell, and sends back what comes.
+func echo(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") != "websocket" || !strings.EqualFold(r.Header.Get("Connection"), "upgrade") {
+		w.WriteHeader(http.StatusUpgradeRequired)
+		return
+	}
+	conn, in, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Frame-Options: ALLOWALL\r\n\r\n")
+	io.Copy(conn, in)
 }
 
 // take returns the requests since it was called last.
@@ -131,7 +160,7 @@ func complete(t *testing.T, got answer, want map[string]string) {
 		t.Errorf("Server: %q, want nginx", server)
 	}
 	for name := range got.header {
-		if strings.HasPrefix(name, "X-Accel-") || strings.HasPrefix(name, "X-Powered-") || strings.HasPrefix(name, "X-Aspnet") {
+		if name == "Strict-Transport-Security" || strings.HasPrefix(name, "X-Accel-") || strings.HasPrefix(name, "X-Powered-") || strings.HasPrefix(name, "X-Aspnet") {
 			t.Errorf("%s is passed on", name)
 		}
 	}

@@ -28,15 +28,15 @@ type exchange struct {
 
 func (w *web) testApplicationAnswers(t *testing.T) {
 	w.exchangeAll(t, []exchange{
-		{"the application answers", get("/"), 200, "app.example.no", true},
+		{"01 the application answers", get("/"), 200, "app.example.no", true},
 		{"HEAD has the same header", strings.Replace(get("/"), "GET", "HEAD", 1), 200, "app.example.no", true},
-		{"the application says 404", get("/status/404"), 404, "app.example.no", true},
-		{"the application says 500", get("/status/500"), 500, "app.example.no", true},
+		{"02 the application says 404", get("/status/404"), 404, "app.example.no", true},
+		{"03 the application says 500", get("/status/500"), 500, "app.example.no", true},
 		{"the application says 304", get("/status/304"), 304, "app.example.no", true},
 		{"the application redirects", get("/location"), 302, "app.example.no", true},
 		{"what is well known", get("/.well-known/security.txt"), 200, "app.example.no", true},
 		{"a dot inside a name", get("/a.b/c."), 200, "app.example.no", true},
-		{"X-Accel-Redirect of the application", get("/xaccel"), 200, "app.example.no", true},
+		{"38 X-Accel-Redirect of the application", get("/xaccel"), 200, "app.example.no", true},
 		{"an upgrade", get("/", "Upgrade: websocket"), 200, "app.example.no", true},
 	})
 }
@@ -44,23 +44,24 @@ func (w *web) testApplicationAnswers(t *testing.T) {
 func (w *web) testNginxAnswers(t *testing.T) {
 	big := strings.Repeat("a", 9000)
 	w.exchangeAll(t, []exchange{
-		{"the application is down", strings.Replace(get("/"), "app.", "down.", 1), 502, "down.example.no", false},
-		{"a body over the bound", "POST / HTTP/1.1\r\nHost: app.example.no\r\nContent-Length: 1048577\r\n\r\n", 413, "app.example.no", false},
-		{"a chunk over the bound", "POST / HTTP/1.1\r\nHost: app.example.no\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\naaaa", 413, "app.example.no", false},
-		{"a hidden file", get("/.git/config"), 404, "app.example.no", false},
+		{"04 the application is down", strings.Replace(get("/"), "app.", "down.", 1), 502, "down.example.no", false},
+		{"06 a body over the bound", "POST / HTTP/1.1\r\nHost: app.example.no\r\nContent-Length: 1048577\r\n\r\n", 413, "app.example.no", false},
+		{"06 a chunk over the bound", "POST / HTTP/1.1\r\nHost: app.example.no\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\naaaa", 413, "app.example.no", false},
+		{"08 a hidden file", get("/.git/config"), 404, "app.example.no", false},
 		{"a hidden file below", get("/a/.env"), 404, "app.example.no", false},
 		{"a hidden file, encoded", get("/%2egit/config"), 404, "app.example.no", false},
 		{"a hidden file behind two slashes", get("//.git/config"), 404, "app.example.no", false},
 		{"a hidden file below what is well known", get("/.well-known/.env"), 404, "app.example.no", false},
 		{"a path above the root", get("/../../etc/passwd"), 400, "", false},
 		{"a path above the root, encoded", get("/%2e%2e/%2e%2e/etc/passwd"), 400, "", false},
-		{"a path with NUL", get("/a%00b"), 400, "", false},
-		{"a request line over the bound", get("/" + big), 414, "", false},
-		{"a header field over the bound", get("/", "X-A: "+big), 400, "app.example.no", false},
-		{"a header over the bound", get("/", "X-A: "+big[:8000], "X-B: "+big[:8000], "X-C: "+big[:8000], "X-D: "+big[:8000], "X-E: "+big[:8000]), 400, "app.example.no", false},
-		{"TRACE", "TRACE / HTTP/1.1\r\nHost: app.example.no\r\n\r\n", 405, "app.example.no", false},
-		{"no Host", "GET / HTTP/1.1\r\n\r\n", 400, "", false},
-		{"two Hosts", get("/", "Host: app.example.no"), 400, "app.example.no", false},
+		{"21 a path with NUL", get("/a%00b"), 400, "", false},
+		{"33 a request line over the bound", get("/" + big), 414, "", false},
+		{"32 a header field over the bound", get("/", "X-A: "+big), 400, "app.example.no", false},
+		{"32 a header over the bound", get("/", "X-A: "+big[:8000], "X-B: "+big[:8000], "X-C: "+big[:8000], "X-D: "+big[:8000], "X-E: "+big[:8000]), 400, "app.example.no", false},
+		{"31 more headers than anybody sends", get("/", slices.Repeat([]string{"X-A: b"}, 200)...), 400, "app.example.no", false},
+		{"35 TRACE", "TRACE / HTTP/1.1\r\nHost: app.example.no\r\n\r\n", 405, "app.example.no", false},
+		{"29 no Host", "GET / HTTP/1.1\r\n\r\n", 400, "", false},
+		{"28 two Hosts", get("/", "Host: app.example.no"), 400, "app.example.no", false},
 	})
 }
 
@@ -68,11 +69,11 @@ func (w *web) testNames(t *testing.T) {
 	w.exchangeAll(t, []exchange{
 		{"no Host in HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 0, "", false},
 		{"HTTP/0.9", "GET /\r\n", 0, "", false},
-		{"a name that is not served", strings.Replace(get("/"), "app.", "other.", 1), 0, "", false},
-		{"the address instead of a name", strings.Replace(get("/"), "app.example.no", w.client.HostAddr4.String(), 1), 0, "", false},
+		{"11 a name that is not served", strings.Replace(get("/"), "app.", "other.", 1), 0, "", false},
+		{"12 the address instead of a name", strings.Replace(get("/"), "app.example.no", w.client.HostAddr4.String(), 1), 0, "", false},
 		{"the name of another port's site", strings.Replace(get("/"), "app.", "alt.", 1), 0, "", false},
 		{"the generation, asked from elsewhere", strings.Replace(get("/"), "app.example.no", nginx.GenerationHost, 1), 0, "", false},
-		{"an absolute target wins over Host", strings.Replace(get("http://app.example.no/"), "Host: app", "Host: evil", 1), 200, "app.example.no", true},
+		{"30 an absolute target wins over Host", strings.Replace(get("http://app.example.no/"), "Host: app", "Host: evil", 1), 200, "app.example.no", true},
 		{"an absolute target that is not served", get("http://evil.example.no/"), 0, "", false},
 		{"the name in other case, with a dot", strings.Replace(get("/"), "app.example.no", "APP.example.NO.", 1), 200, "app.example.no", true},
 	})
@@ -200,15 +201,15 @@ func (w *web) testSmuggling(t *testing.T) {
 		request string
 		status  int
 	}{
-		{"length and chunks", post(length, "Transfer-Encoding: chunked"), 400},
-		{"chunks and length", post("Transfer-Encoding: chunked", length), 400},
-		{"two lengths", post("Content-Length: 5", length), 400},
+		{"23 length and chunks", post(length, "Transfer-Encoding: chunked"), 400},
+		{"23 chunks and length", post("Transfer-Encoding: chunked", length), 400},
+		{"24 two lengths", post("Content-Length: 5", length), 400},
 		{"a length in two", post("Content-Length: 5, 5"), 400},
 		{"a length with a sign", post("Content-Length: +5"), 400},
-		{"a name with a space", post("Transfer-Encoding : chunked", "Content-Length: 5"), 400},
-		{"an unknown coding", post("Transfer-Encoding: xchunked"), 501},
-		{"two codings", post("Transfer-Encoding: identity", "Transfer-Encoding: chunked"), 400},
-		{"a coding in two", post("Transfer-Encoding: chunked, identity"), 501},
+		{"25 a name with a space", post("Transfer-Encoding : chunked", "Content-Length: 5"), 400},
+		{"26 an unknown coding", post("Transfer-Encoding: xchunked"), 501},
+		{"27 two codings", post("Transfer-Encoding: identity", "Transfer-Encoding: chunked"), 400},
+		{"27 a coding in two", post("Transfer-Encoding: chunked, identity"), 501},
 		{"chunks in HTTP/1.0", strings.Replace(post("Transfer-Encoding: chunked"), "HTTP/1.1", "HTTP/1.0", 1), 400},
 		{"a control character in a name", get("/", "X-\x01A: b"), 400},
 		{"NUL in a value", get("/", "X-A: b\x00c"), 400},

@@ -31,18 +31,38 @@ type web struct {
 	app    *app
 	sites  []*policy.Site
 	tree   resource.Tree
+	can    []string // what nginx understands
 }
 
 func newWeb(t *testing.T, release string) *web {
 	t.Helper()
 	w := &web{host: labtest.Boot(t, release), app: &app{}, sites: parseSites(t, sitesHCL)}
 	w.client = labtest.Peer(t, w.host, "client")
+	w.can = interview(t, w.host)
 	l := listenOn(t, w.host, "127.0.0.1:8080")
 	server := &http.Server{Handler: w.app}
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
 	w.apply(t, w.sites)
 	return w
+}
+
+// interview asks the host's nginx what it can do.
+func interview(t *testing.T, h *lab.Host) (can []string) {
+	t.Helper()
+	for _, c := range nginx.Capabilities() {
+		if err := h.WriteFile("/tmp/asked.conf", []byte(c.Config()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		res, err := h.Run(t.Context(), "sh", "-c", "nginx -t -q -c /tmp/asked.conf; code=$?; rm -f /run/nginx-asked.*; exit $code")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Code == 0 {
+			can = append(can, c.Name)
+		}
+	}
+	return can
 }
 
 func parseSites(t *testing.T, text string) []*policy.Site {
@@ -125,7 +145,7 @@ func (w *web) writeTree(t *testing.T, tree resource.Tree) {
 // facts reads what the host serves besides molo's sites.
 func (w *web) facts(t *testing.T) facts.Nginx {
 	t.Helper()
-	host := facts.Nginx{Installed: true, Foreign: map[string]string{}}
+	host := facts.Nginx{Installed: true, Foreign: map[string]string{}, Version: "asked", Can: w.can}
 	list := labtest.Output(t, w.host, "find", "/etc/nginx/nginx.conf", "/etc/nginx/conf.d", "/etc/nginx/sites-enabled", "-not", "-type", "d")
 	for name := range strings.FieldsSeq(list) {
 		text, err := w.host.ReadFile(name)
@@ -162,6 +182,9 @@ func (w *web) prove(t *testing.T, tree resource.Tree, limit time.Duration) error
 func (w *web) probe(ctx context.Context, p nginx.Probe, address string, limit time.Duration) error {
 	target := fmt.Sprintf("%s:%d", address, p.Port)
 	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", p.Path, p.Host)
+	if p.ProxyProtocol {
+		request = "PROXY UNKNOWN\r\n" + request
+	}
 	var got answer
 	row := 0
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

@@ -52,6 +52,9 @@ server {
 }
 `
 
+// lostAccel is found where common.conf is not included.
+const lostAccel = "\nhttp.conf:25: accel-headers: the application may have nginx serve any internal location\nhttp.conf:31: accel-headers: the application may have nginx serve any internal location\nhttp.conf:34: accel-headers: the application may have nginx serve any internal location"
+
 // broken is the clean tree with one thing changed, and the findings that has.
 type broken struct{ name, old, new, want string }
 
@@ -89,6 +92,18 @@ func TestLintFindsRequestsThatGoWrong(t *testing.T) {
 		{"a path behind a socket", "http://unix:/run/app.sock", "http://unix:/run/app.sock:/",
 			"http.conf:34: proxy-path: the path in http://unix:/run/app.sock:/ makes nginx decode the request's"},
 		{"an address elsewhere", "http://127.0.0.1:8080", "http://10.0.0.1:8080", "http.conf:31: proxy-target: http://10.0.0.1:8080 is not on this host"},
+		{"an address elsewhere for gRPC", "proxy_pass http://127.0.0.1:8080", "grpc_pass 10.0.0.1:8080",
+			"http.conf:31: accel-headers: the application may have nginx serve any internal location\n" +
+				"http.conf:31: proxy-target: 10.0.0.1:8080 is not on this host"},
+		{"any protocol the client likes", `X-More ""`, "upgrade $http_upgrade", "http.conf:30: upgrade: any protocol that the client names is passed on, h2c too"},
+		{"an application that may serve what it wants", "location /unix {", "location /unix { proxy_ignore_headers Vary;",
+			"http.conf:34: accel-headers: the application may have nginx serve any internal location"},
+		{"a proxy that anybody is", "return 444;", "set_real_ip_from 0.0.0.0/0;", "http.conf:11: trusted-peers: 0.0.0.0/0: every client can claim any address"},
+		{"TLS without a certificate", "listen *:80;", "listen *:80 ssl;", "http.conf:13: tls-certificate: the server has no certificate"},
+		{"TLS with one", "listen *:80;", "listen *:80 ssl; ssl_certificate x;", ""},
+		{"a server that refuses handshakes and requests", "listen *:80;", "listen *:80 ssl; ssl_reject_handshake on; return 421;", ""},
+		{"a server that refuses handshakes alone", "listen *:80;", "listen *:80 ssl; ssl_reject_handshake on;",
+			"http.conf:13: reject: the server refuses handshakes, but not requests that come over another name's connection"},
 		{"a host name", "http://127.0.0.1:8080", "http://localhost:8080", "http.conf:31: proxy-target: http://localhost:8080 is not on this host"},
 		{"an upstream server elsewhere", "server 127.0.0.1:8080", "server 192.0.2.1", "http.conf:2: proxy-target: 192.0.2.1 is not on this host"},
 		{"a socket without a default server", "[::]:80 default_server", "[::]:80",
@@ -100,6 +115,11 @@ func TestLintFindsRequestsThatGoWrong(t *testing.T) {
 		{"a server that tells its version", "\tserver_tokens off;\n\treturn", "\treturn", "http.conf:7: server-tokens: the server tells its version"},
 		{"a location that does", "location /files {", "location /files { server_tokens build;", "http.conf:36: server-tokens: server_tokens build"},
 		{"an if", "location /files {", "location /files { if ($request_method = POST) { return 405; }",
+			"http.conf:36: forbidden: if: inside a location it does not do what it says"},
+		{"an if of a server that does more than answer", "return 444;", "if ($host = a) { set $molo_x 1; }",
+			"http.conf:11: forbidden: if: inside a location it does not do what it says"},
+		{"an if of a server that answers", "return 444;", "if ($host = a) { return 404; }", ""},
+		{"an if of a location that answers", "location /files {", "location /files { if ($host = a) { return 404; }",
 			"http.conf:36: forbidden: if: inside a location it does not do what it says"},
 		{"a rewrite", "location /files {", "location /files { rewrite ^ /x;",
 			"http.conf:36: forbidden: rewrite: it decodes the request's path, and has been the way into nginx more than once"},
@@ -122,11 +142,11 @@ func TestLintFindsNamesWordsAndFilesThatGoWrong(t *testing.T) {
 		{"a session cache with anybody's name", "return 444;", "ssl_session_cache shared:x:1m;", "http.conf:11: name-prefix: ssl_session_cache x does not begin with molo_"},
 		{"a cache with anybody's name", "log_format", "proxy_cache_path /x keys_zone=x:1m;\nlog_format", "http.conf:5: name-prefix: proxy_cache_path x does not begin with molo_"},
 		{"a word nginx cannot read", `"b" always`, `"` + strings.Repeat("b", maxWord-1) + `" always`, "http.conf:19: word-length: a word of 4096 bytes in add_header"},
-		{"a file outside the tree", "current/common.conf", "current/../x", "http.conf:17: include: there is no ../x in the tree\nhttp.conf:13: server-tokens: the server tells its version"},
-		{"a file elsewhere", "/etc/nginx/molo/current/common.conf", "/etc/nginx/*.conf", "http.conf:13: server-tokens: the server tells its version\nhttp.conf:17: include: /etc/nginx/*.conf is outside /etc/nginx/molo/current"},
-		{"files that include each other", "log_format", "include /etc/nginx/molo/current/loop.conf; log_format", "loop.conf:1: include: loop.conf ends up including itself"},
+		{"a file outside the tree", "current/common.conf", "current/../x", "http.conf:17: include: there is no /etc/nginx/molo/current/../x\nhttp.conf:13: server-tokens: the server tells its version" + lostAccel},
+		{"a file elsewhere", "/etc/nginx/molo/current/common.conf", "/etc/nginx/*.conf", "http.conf:13: server-tokens: the server tells its version\nhttp.conf:17: include: /etc/nginx/*.conf is outside /etc/nginx/molo/current" + lostAccel},
+		{"files that include each other", "log_format", "include /etc/nginx/molo/current/loop.conf; log_format", "loop.conf:1: include: /etc/nginx/molo/current/loop.conf ends up including itself"},
 		{"something nginx cannot read", "return 444;\n}", "return 444;", "http.conf:39: syntax: unexpected end of file"},
-		{"a finding in an included file", "common.conf", "tells.conf", "tells.conf:1: server-tokens: server_tokens on\nhttp.conf:13: server-tokens: the server tells its version"},
+		{"a finding in an included file", "common.conf", "tells.conf", "tells.conf:1: server-tokens: server_tokens on\nhttp.conf:13: server-tokens: the server tells its version" + lostAccel},
 	})
 }
 
@@ -139,7 +159,7 @@ func lintAll(t *testing.T, cases []broken) {
 			}
 			files := map[string][]byte{
 				"http.conf":   []byte(strings.Replace(clean, tc.old, tc.new, 1)),
-				"common.conf": []byte("server_tokens off;\nproxy_hide_header X-Powered-By;\n"),
+				"common.conf": []byte("server_tokens off;\nproxy_hide_header X-Powered-By;\nproxy_ignore_headers X-Accel-Redirect;\n"),
 				"tells.conf":  []byte("server_tokens on;\n"),
 				"loop.conf":   []byte("include /etc/nginx/molo/current/l*.conf; include /etc/nginx/molo/current/loop.conf;"),
 			}
@@ -171,7 +191,11 @@ func TestLintFindsAnEditInATree(t *testing.T) {
 	files := maps.Clone(tree.Files)
 	const name = "sites/two.example.no.conf"
 	files[name] = []byte(strings.Replace(string(files[name]), "http://127.0.0.1:8081", "http://127.0.0.1:8081/app/", 1))
-	want := []Finding{{File: name, Line: 21, Rule: "proxy-path", Text: "the path in http://127.0.0.1:8081/app/ makes nginx decode the request's"}}
+	want := []Finding{{
+		File: name, Line: 28, Rule: "proxy-path", Level: Required,
+		Text: "the path in http://127.0.0.1:8081/app/ makes nginx decode the request's",
+		Fix:  "leave out everything behind the address: the path is passed on as it came",
+	}}
 	if diff := cmp.Diff(want, Lint(files)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -1,8 +1,10 @@
 package nginx
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 
 	"molo/internal/policy"
 	"molo/internal/resource"
@@ -19,10 +21,11 @@ const GenerationHost = "generation." + reserved
 // moment after a reload old workers take connections as well, so that one right
 // answer proves little and a few in a row do.
 type Probe struct {
-	Port uint16 `json:"port"` // on 127.0.0.1 and ::1
-	Host string `json:"host"` // of the request, without a port
-	Path string `json:"path"`
-	Want string `json:"want"` // the body of the answer, whose status is 200
+	Port          uint16 `json:"port"`                     // on 127.0.0.1 and ::1
+	ProxyProtocol bool   `json:"proxy_protocol,omitempty"` // the connection begins with it
+	Host          string `json:"host"`                     // of the request, without a port
+	Path          string `json:"path"`
+	Want          string `json:"want"` // the body of the answer, whose status is 200
 }
 
 // Probes returns what nginx answers, on every port, once it runs with the tree.
@@ -40,12 +43,25 @@ func Probes(tree resource.Tree) ([]Probe, error) {
 		var probes []Probe
 		for _, k := range listens(s) {
 			if k.addr == "*" {
-				probes = append(probes, Probe{Port: k.first, Host: GenerationHost, Path: "/", Want: s.generation()})
+				probes = append(probes, Probe{Port: k.first, ProxyProtocol: k.option("proxy_protocol"), Host: GenerationHost, Path: "/", Want: s.generation()})
 			}
 		}
 		return probes, nil
 	}
 	return nil, errors.New("reading " + tree.Dir + ": http.conf has no server " + GenerationHost)
+}
+
+// Edited reports whether somebody has changed a tree since Compile made it: its
+// files are no longer those that its generation stands for.
+func Edited(tree resource.Tree) bool {
+	probes, err := Probes(tree)
+	if err != nil || len(probes) == 0 {
+		return true
+	}
+	files := maps.Clone(tree.Files)
+	told := []byte(`return 200 "` + probes[0].Want + `";`)
+	files["http.conf"] = bytes.Replace(files["http.conf"], told, []byte(`return 200 "";`), 1)
+	return resource.Generation(files) != probes[0].Want
 }
 
 // serves reports whether a server has the name.
@@ -72,22 +88,26 @@ func (d directive) generation() string {
 // Expectation is what every answer of a site has to have, whatever its status
 // and whatever the application says.
 type Expectation struct {
-	Site    string            `json:"site"` // the Host of the request
-	Port    uint16            `json:"port"`
-	Headers map[string]string `json:"headers"` // each exactly once
+	Site          string            `json:"site"` // the Host of the request
+	Port          uint16            `json:"port"`
+	ProxyProtocol bool              `json:"proxy_protocol,omitempty"` // the connection begins with it
+	Headers       map[string]string `json:"headers"`                  // each exactly once
 }
 
-// Expectations returns what the sites have to answer, in their order.
+// Expectations returns what the sites have to answer to requests that nginx
+// answers itself, under each of their names, in their order.
 func Expectations(sites []*policy.Site) []Expectation {
 	var out []Expectation
 	for _, s := range sites {
-		e := Expectation{Site: s.Name.V, Port: s.Port.V, Headers: map[string]string{}}
-		for _, h := range s.Headers {
-			if h.Value.V != "" {
-				e.Headers[h.Name] = h.Value.V
+		headers := map[string]string{}
+		for _, h := range s.Root.Headers {
+			if h.Value.V != "" && !overTLS(h.Name) {
+				headers[h.Name] = h.Value.V
 			}
 		}
-		out = append(out, e)
+		for _, name := range namesOf(s) {
+			out = append(out, Expectation{Site: name, Port: s.Port.V, ProxyProtocol: s.ProxyProtocol(), Headers: headers})
+		}
 	}
 	return out
 }

@@ -1,8 +1,10 @@
 package nginx
 
 import (
+	"bytes"
 	"maps"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +68,28 @@ func TestGenerationStandsForAllFiles(t *testing.T) {
 	files["http.conf"] = regexp.MustCompile(`return 200 "[0-9a-f]*"`).ReplaceAll(files["http.conf"], []byte(`return 200 ""`))
 	if want := resource.Generation(files); probes[0].Want != want {
 		t.Errorf("generation %s, want %s", probes[0].Want, want)
+	}
+}
+
+func TestAnEditShowsInTheTreeItself(t *testing.T) {
+	tree := treeOf(t, compile(t, newSites(t, twoSites), facts.Nginx{}))
+	if Edited(tree) {
+		t.Error("what Compile made counts as edited")
+	}
+	for name, edit := range map[string]func(map[string][]byte){
+		"a byte more":   func(f map[string][]byte) { f["server.conf"] = append(slices.Clone(f["server.conf"]), '\n') },
+		"a file less":   func(f map[string][]byte) { delete(f, "proxy.conf") },
+		"a file more":   func(f map[string][]byte) { f["sites/x.conf"] = nil },
+		"no generation": func(f map[string][]byte) { f["http.conf"] = nil },
+		"another number": func(f map[string][]byte) {
+			f["http.conf"] = bytes.Replace(f["http.conf"], []byte(`return 200 "`), []byte(`return 200 "0`), 1)
+		},
+	} {
+		files := maps.Clone(tree.Files)
+		edit(files)
+		if !Edited(resource.Tree{Dir: tree.Dir, Files: files}) {
+			t.Errorf("%s is no edit", name)
+		}
 	}
 }
 

@@ -4,10 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"text/template"
 
+	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
 	"molo/templates"
@@ -17,40 +18,17 @@ import (
 type renderer struct {
 	templates *template.Template
 	sites     []*policy.Site
-	ports     []uint16 // that the sites use, ascending
-	tables    tables
+	tables    []table
+	host      facts.Nginx
 }
-
-// httpData is what http.conf.tmpl is given.
-type httpData struct {
-	Ports               []token
-	Generation          token
-	HashBucket, HashMax *token // nil: nginx's default, or the owner's own value, holds
-}
-
-// siteData is what site.conf.tmpl is given.
-type siteData struct {
-	Name, Port, Upstream, MaxBody token
-	PortInHost                    bool // a browser writes the port into the Host header
-	Headers                       []headerData
-}
-
-// headerData is one header of a site.
-type headerData struct{ Name, Value token }
 
 // newRenderer returns a renderer of sites that passed check.
-func newRenderer(sites []*policy.Site, tables tables) (*renderer, error) {
+func newRenderer(sites []*policy.Site, tables []table, host facts.Nginx) (*renderer, error) {
 	set, err := templates.Parse("nginx")
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{templates: set, sites: sites, tables: tables}
-	for _, s := range sites {
-		r.ports = append(r.ports, s.Port.V)
-	}
-	slices.Sort(r.ports)
-	r.ports = slices.Compact(r.ports)
-	return r, nil
+	return &renderer{templates: set, sites: sites, tables: tables, host: host}, nil
 }
 
 // tree renders every file of the tree. The generation that nginx reports stands
@@ -58,14 +36,7 @@ func newRenderer(sites []*policy.Site, tables tables) (*renderer, error) {
 // since a file cannot hold its own digest.
 func (r *renderer) tree() (map[string]page, error) {
 	pages := map[string]page{}
-	for _, name := range []string{"server.conf", "proxy.conf"} {
-		p, err := new(sheet).render(r.templates, name, nil)
-		if err != nil {
-			return nil, err
-		}
-		pages[name] = p
-	}
-	var errs []error
+	errs := []error{r.common(pages)}
 	for _, s := range r.sites {
 		p, err := r.site(s)
 		errs = append(errs, err)
@@ -82,45 +53,26 @@ func (r *renderer) tree() (map[string]page, error) {
 	return pages, err
 }
 
-// http renders http.conf.
-func (r *renderer) http(generation string) (page, error) {
-	s := &sheet{}
-	var data httpData
-	for _, p := range r.ports {
-		data.Ports = append(data.Ports, s.take(number(int(p))))
-	}
-	if r.tables.bucket > 0 {
-		data.HashBucket = new(s.take(number(r.tables.bucket)))
-	}
-	if r.tables.max > 0 {
-		data.HashMax = new(s.take(number(r.tables.max)))
-	}
-	id, err := quoted(generation)
-	if err != nil {
-		return page{}, err
-	}
-	data.Generation = s.take(id)
-	return s.render(r.templates, "http.conf", data)
-}
-
-// site renders one site.
-func (r *renderer) site(site *policy.Site) (page, error) {
-	s := &sheet{about: fmt.Sprintf("site %q", site.Name.V)}
-	data := siteData{
-		Name:       put(s, site.Name, hostName),
-		Port:       put(s, site.Port, portNumber),
-		Upstream:   put(s, site.Upstream, loopback),
-		MaxBody:    put(s, site.MaxBody, size),
-		PortInHost: site.Port.V != 80,
-	}
-	for _, h := range site.Headers {
-		if h.Value.V == "" {
-			continue
+// common renders the files that servers and locations include. They depend on
+// nothing but on what this nginx can do.
+func (r *renderer) common(pages map[string]page) error {
+	settings := struct{ MaxHeaders, KeepMinimum bool }{can(r.host, CanMaxHeaders), can(r.host, CanKeepMinimum)}
+	names := map[string]bool{"server.conf": true}
+	for _, s := range r.sites {
+		for _, route := range s.Routes() {
+			if route.Redirect == nil {
+				names[module(&route)+".conf"] = true
+			}
 		}
-		name := policy.Value[string]{V: h.Name, Range: h.Value.Range}
-		data.Headers = append(data.Headers, headerData{put(s, name, fieldName), put(s, h.Value, fieldValue)})
 	}
-	return s.render(r.templates, "site.conf", data)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		p, err := new(sheet).render(r.templates, name, settings)
+		if err != nil {
+			return err
+		}
+		pages[name] = p
+	}
+	return nil
 }
 
 // siteFile returns where in the tree a site is. The longest host names and

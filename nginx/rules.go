@@ -1,7 +1,6 @@
 package nginx
 
 import (
-	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -12,7 +11,7 @@ import (
 // from the block around it only as long as it has none of its own.
 func headerSets(tree []directive) []Finding {
 	var out []Finding
-	for _, name := range []string{"add_header", "proxy_set_header", "proxy_hide_header"} {
+	for _, name := range []string{"add_header", "proxy_set_header", "proxy_hide_header", "grpc_set_header", "grpc_hide_header"} {
 		out = append(out, headerSet(name, tree, nil)...)
 	}
 	return out
@@ -84,7 +83,7 @@ func variables(d directive) []string {
 // application, and numbered captures anywhere: which they are depends on the
 // regular expression that ran last.
 func taintedValues(tree []directive) []Finding {
-	sinks := []string{"return", "add_header", "proxy_pass", "proxy_set_header", "proxy_redirect"}
+	sinks := []string{"return", "add_header", "proxy_pass", "proxy_set_header", "proxy_redirect", "grpc_pass", "grpc_set_header"}
 	var out []Finding
 	walk(tree, func(d directive) {
 		for _, name := range variables(d) {
@@ -96,9 +95,10 @@ func taintedValues(tree []directive) []Finding {
 	return out
 }
 
-// proxyTargets finds requests that go anywhere but to this host, and paths that
-// nginx would rewrite on the way.
-func proxyTargets(tree []directive) []Finding {
+// proxyTargets finds requests that go anywhere but to this host, or to the
+// addresses that are allowed.
+func proxyTargets(tree []directive, elsewhere []string) []Finding {
+	allowed := func(host string) bool { return local(host) || slices.Contains(elsewhere, host) }
 	upstreams := map[string]bool{}
 	var out []Finding
 	walk(tree, func(d directive) {
@@ -107,20 +107,36 @@ func proxyTargets(tree []directive) []Finding {
 		}
 		upstreams[d.args[0]] = true
 		for _, s := range d.block {
-			if s.name == "server" && len(s.args) > 0 && !local(s.args[0]) {
+			if s.name == "server" && len(s.args) > 0 && !allowed(s.args[0]) {
 				out = append(out, s.finding("proxy-target", "%s is not on this host", s.args[0]))
 			}
 		}
 	})
 	walk(tree, func(d directive) {
-		if d.name != "proxy_pass" || len(d.args) != 1 {
+		if !passes(d) {
 			return
 		}
-		switch host, path := splitURL(d.args[0]); {
-		case path:
-			out = append(out, d.finding("proxy-path", "the path in %s makes nginx decode the request's", d.args[0]))
-		case !upstreams[host] && !local(host):
+		if host, _ := splitURL(d.args[0]); !upstreams[host] && !allowed(host) {
 			out = append(out, d.finding("proxy-target", "%s is not on this host", d.args[0]))
+		}
+	})
+	return out
+}
+
+// passes reports whether a directive sends requests to an application.
+func passes(d directive) bool {
+	return (d.name == "proxy_pass" || d.name == "grpc_pass") && len(d.args) == 1
+}
+
+// proxyPaths finds paths that nginx would rewrite on the way.
+func proxyPaths(tree []directive) []Finding {
+	var out []Finding
+	walk(tree, func(d directive) {
+		if !passes(d) {
+			return
+		}
+		if _, path := splitURL(d.args[0]); path {
+			out = append(out, d.finding("proxy-path", "the path in %s makes nginx decode the request's", d.args[0]))
 		}
 	})
 	return out
@@ -129,7 +145,10 @@ func proxyTargets(tree []directive) []Finding {
 // splitURL returns the host of a proxy_pass, and whether a path follows it:
 // "http://HOST/PATH" or "http://unix:/SOCKET:/PATH".
 func splitURL(url string) (host string, path bool) {
-	_, target, _ := strings.Cut(url, "://")
+	_, target, ok := strings.Cut(url, "://")
+	if !ok { // grpc_pass can do without
+		target = url
+	}
 	if socket, ok := strings.CutPrefix(target, "unix:"); ok {
 		socket, _, path = strings.Cut(socket, ":")
 		return "unix:" + socket, path
@@ -148,48 +167,4 @@ func local(server string) bool {
 	}
 	addr, err := netip.ParseAddr(strings.Trim(server, "[]"))
 	return err == nil && addr.IsLoopback()
-}
-
-// forbidden finds directives that molo has no use for and that go wrong too easily.
-func forbidden(tree []directive) []Finding {
-	why := map[string]string{
-		"alias":    "without a slash at the end it serves the directory above",
-		"if":       "inside a location it does not do what it says",
-		"resolver": "it makes what is served depend on the answers of a name server",
-		"rewrite":  "it decodes the request's path, and has been the way into nginx more than once",
-	}
-	var out []Finding
-	walk(tree, func(d directive) {
-		if text, ok := why[d.name]; ok {
-			out = append(out, d.finding("forbidden", "%s: %s", d.name, text))
-		}
-	})
-	return out
-}
-
-// defaultServers finds ports where the server for unknown names is left to chance, or to two.
-func defaultServers(tree []directive) []Finding {
-	defaults := map[string]int{}
-	first := map[string]socket{}
-	var out []Finding
-	for _, s := range serversOf(tree) {
-		for _, k := range listens(s) {
-			key := k.String()
-			if _, ok := first[key]; !ok {
-				first[key] = k
-			}
-			if !k.option("default_server", "default") {
-				continue
-			}
-			if defaults[key]++; defaults[key] > 1 {
-				out = append(out, k.listen.finding("default-server", "%s has two default servers", key))
-			}
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(first)) {
-		if defaults[key] == 0 {
-			out = append(out, first[key].listen.finding("default-server", "%s has no default server", key))
-		}
-	}
-	return out
 }

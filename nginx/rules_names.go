@@ -30,27 +30,6 @@ func serverNames(tree []directive) []Finding {
 	return out
 }
 
-// tokens finds servers that tell nginx's version.
-func tokens(tree []directive) []Finding {
-	off := func(d directive) bool { return d.name == "server_tokens" && len(d.args) == 1 && d.args[0] == "off" }
-	var out []Finding
-	for _, s := range serversOf(tree) {
-		told := true
-		for _, d := range s.block {
-			told = told && !off(d)
-		}
-		if told {
-			out = append(out, s.finding("server-tokens", "the server tells its version"))
-		}
-	}
-	walk(tree, func(d directive) {
-		if d.name == "server_tokens" && !off(d) {
-			out = append(out, d.finding("server-tokens", "server_tokens %s", strings.Join(d.args, " ")))
-		}
-	})
-	return out
-}
-
 // prefixes finds names defined in the tree that could be somebody else's.
 func prefixes(tree []directive) []Finding {
 	var out []Finding

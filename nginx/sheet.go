@@ -3,6 +3,7 @@ package nginx
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -41,10 +42,17 @@ type page struct {
 func put[T any](s *sheet, v policy.Value[T], constructor func(T) (token, error)) token {
 	t, err := constructor(v.V)
 	if err != nil {
-		s.errs = append(s.errs, fmt.Errorf("%s%s: %w", at(v.Range), s.about, err))
+		s.fail(fmt.Errorf("%s%s: %w", at(v.Range), s.about, err))
 		return token{}
 	}
 	return s.take(t)
+}
+
+// fail notes an error, once however often the value is used.
+func (s *sheet) fail(err error) {
+	if !slices.ContainsFunc(s.errs, func(other error) bool { return other.Error() == err.Error() }) {
+		s.errs = append(s.errs, err)
+	}
 }
 
 // take gives the token its place on the sheet.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -34,7 +35,7 @@ func newSites(t testing.TB, text string) []*policy.Site {
 				t.Fatalf("line %d is no header of a site: %q", i+1, line)
 			}
 			last := sites[len(sites)-1]
-			last.Headers = append(last.Headers, policy.Header{
+			last.Root.Headers = append(last.Root.Headers, policy.Header{
 				Name: name, Value: policy.Value[string]{V: strings.TrimSpace(value), Range: at},
 			})
 		}
@@ -60,12 +61,28 @@ func newSite(t testing.TB, at hcl.Range, fields []string) *policy.Site {
 		t.Fatal(err)
 	}
 	return &policy.Site{
-		Name:     policy.Value[string]{V: fields[0], Range: at},
-		Upstream: policy.Value[netip.AddrPort]{V: upstream, Range: at},
-		Port:     policy.Value[uint16]{V: uint16(port), Range: at},
-		MaxBody:  policy.Value[int64]{V: body, Range: at},
-		Range:    at,
+		Name: policy.Value[string]{V: fields[0], Range: at},
+		Port: policy.Value[uint16]{V: uint16(port), Range: at},
+		Root: policy.Route{
+			Path:      policy.Value[string]{V: "/", Range: at},
+			Backends:  []policy.Backend{{Address: policy.Value[policy.Address]{V: policy.Address{TCP: upstream}, Range: at}}},
+			Protocol:  policy.Value[string]{V: "http", Range: at},
+			MaxBody:   policy.Value[int64]{V: body, Range: at},
+			Timeout:   policy.Value[time.Duration]{V: time.Minute, Range: at},
+			Buffering: policy.Value[bool]{V: true, Range: at},
+		},
+		Range: at,
 	}
+}
+
+// parseSites reads the sites of a policy.
+func parseSites(t testing.TB, text string) []*policy.Site {
+	t.Helper()
+	p, diags := policy.Parse([]policy.Source{{Name: "policies.hcl", Data: []byte(text)}})
+	if diags.HasErrors() {
+		t.Fatalf("policy: %+v", diags.Entries())
+	}
+	return p.Sites
 }
 
 // manySites returns sites with host names of 30 bytes.

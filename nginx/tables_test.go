@@ -4,25 +4,28 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"molo/internal/facts"
 )
 
 func TestTablesAreSizedForTheNames(t *testing.T) {
+	sizes := func(bucket, most int) []table { return []table{{"x_bucket_size", bucket}, {"x_max_size", most}} }
 	for _, tc := range []struct {
 		name           string
 		longest, count int
-		want           tables
+		want           []table
 	}{
-		{"a few short names need nothing", 30, 32, tables{}},
-		{"the longest name that fits a bucket", 46, 32, tables{}},
-		{"one byte more", 47, 1, tables{bucket: 512, max: 512}},
-		{"many short names", 30, 33, tables{bucket: 256, max: 512}},
-		{"600 names", 30, 600, tables{bucket: 256, max: 8192}},
-		{"the longest name there is", 253, 1, tables{bucket: 2048, max: 512}},
+		{"a few short names need nothing", 30, 32, nil},
+		{"the longest name that fits a bucket", 46, 32, nil},
+		{"one byte more", 47, 1, sizes(512, 512)},
+		{"many short names", 30, 33, sizes(256, 512)},
+		{"600 names", 30, 600, sizes(256, 8192)},
+		{"the longest name there is", 253, 1, sizes(2048, 512)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := sizeTables(tc.longest, tc.count); got != tc.want {
-				t.Errorf("%+v, want %+v", got, tc.want)
+			if diff := cmp.Diff(tc.want, sizeTable("x", tc.longest, tc.count, 32, 512), cmp.AllowUnexported(table{})); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
 	}

@@ -25,7 +25,7 @@ func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
 		PartKernel:   func() (Part, error) { return kernelPart(p.Sysctl, f) },
 		PartFirewall: func() (Part, error) { return firewallPart(p.Firewall, f) },
 		PartDocker:   func() (Part, error) { return dockerPart(p.Docker, f.Docker, f.Time) },
-		PartNginx:    func() (Part, error) { return nginxPart(p.Sites, f.Nginx) },
+		PartNginx:    func() (Part, error) { return nginxPart(p.Sites, f) },
 		PartFiles:    func() (Part, error) { return filesPart(p.Docker, f) },
 		PartAuditd:   func() (Part, error) { return auditdPart(p.Docker, f) },
 	}
@@ -62,6 +62,9 @@ func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, o Options)
 	f, err := h.Facts(ctx)
 	if err != nil {
 		return nil, f, fmt.Errorf("reading the host: %w", err)
+	}
+	if named := namedBy(p.Sites, f.Nginx); len(named.Upstreams) > 0 {
+		f.Nginx.Files, f.Nginx.Silent = h.Named(ctx, named)
 	}
 	parts, err := Desired(p, f, o.Only...)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"molo/internal/facts"
+	"molo/internal/policy"
 	"molo/internal/resource"
 )
 
@@ -13,6 +14,8 @@ type Host interface {
 	// Facts reads what the host is. What can't be read is listed in Facts.Unknown;
 	// an error means that nothing can be said at all.
 	Facts(context.Context) (facts.Facts, error)
+	// Named looks at what a policy names and molo does not make.
+	Named(context.Context, Named) (files map[string]facts.Access, silent map[string]string)
 	// Read reads the states of resources; those that are not there are left out.
 	Read(context.Context, []resource.ID) (Have, error)
 	// Check tests changes without making them.
@@ -23,6 +26,14 @@ type Host interface {
 	Run(context.Context, Activation) error
 	// Probe asks until the answer is right or a deadline of its own passes.
 	Probe(context.Context, Probe) error
+}
+
+// Named is what a policy names and molo does not make: files of the owner's that
+// nginx's workers read, and addresses that applications listen on.
+type Named struct {
+	User      string // whom nginx's workers run as
+	Files     []string
+	Upstreams []policy.Address
 }
 
 // Store keeps the Memory between runs.

@@ -13,6 +13,7 @@ import (
 
 	"molo/internal/policy"
 	"molo/internal/resource"
+	"molo/nginx"
 )
 
 // Line is one line of a change as a person reads it. Sign is "+", "-", "~" or " ".
@@ -155,6 +156,9 @@ func treeLines(c Change) []Line {
 	names = slices.AppendSeq(names, maps.Keys(want.Files))
 	slices.Sort(names)
 	var lines []Line
+	if c.Have != nil && c.Want != nil && nginx.Edited(have) {
+		lines = append(lines, Line{"~", fmt.Sprintf("edited by hand: what is written there goes, and is kept as gen-%s; the policy is the place for it", resource.Generation(have.Files)), ""})
+	}
 	for _, name := range slices.Compact(names) {
 		old, was := have.Files[name]
 		content, is := want.Files[name]

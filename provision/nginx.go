@@ -13,7 +13,8 @@ import (
 const NginxUnit = "nginx.service"
 
 // nginxPart compiles the blocks site.
-func nginxPart(sites []*policy.Site, n facts.Nginx) (Part, error) {
+func nginxPart(sites []*policy.Site, f facts.Facts) (Part, error) {
+	n := f.Nginx
 	part := Part{Name: PartNginx, Checks: []Check{NginxConfig{}}}
 	if len(sites) > 0 && !n.Installed {
 		part.Blocked = "nginx is not installed\nhint: apt-get install nginx-light"
@@ -32,6 +33,8 @@ func nginxPart(sites []*policy.Site, n facts.Nginx) (Part, error) {
 			}
 		}
 	}
+	part.Violations = slices.Concat(openUpstreams(sites, f.Docker), guardedFiles(sites, n))
+	part.Notes = silentUpstreams(sites, n)
 	if n.Installed {
 		part.Activate = []Activation{activateNginx(n, serves)}
 	}

@@ -20,7 +20,10 @@ func TestParseFindsTheTemplatesOfADirectory(t *testing.T) {
 		got = append(got, tmpl.Name())
 	}
 	slices.Sort(got)
-	want := []string{"http.conf.tmpl", "molo.conf.tmpl", "proxy.conf.tmpl", "server.conf.tmpl", "site.conf.tmpl"}
+	want := []string{
+		"forward-answers", "forward-requests", "forward.conf.tmpl", "grpc.conf.tmpl", "http.conf.tmpl", "listen-options", "molo.conf.tmpl",
+		"proxy.conf.tmpl", "route", "route.conf.tmpl", "scheme", "server.conf.tmpl", "site.conf.tmpl",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -4,6 +4,7 @@
 package facts
 
 import (
+	"io/fs"
 	"net/netip"
 	"time"
 )
@@ -145,13 +146,28 @@ type UFW struct {
 type Nginx struct {
 	Installed bool   `json:"installed"`
 	Running   bool   `json:"running"`
-	Version   string `json:"version,omitempty"` // "1.22.1"
-	// Foreign holds the configuration files outside molo's own, by path, that nginx
-	// includes from conf.d and sites-enabled; sites in them can collide with molo's.
+	Version   string `json:"version,omitempty"` // "1.22.1"; empty where the binary could not be asked
+	// Can names what this binary understands and not every nginx does: it was asked.
+	Can []string `json:"can,omitempty"`
+	// Foreign holds nginx.conf and all that it includes outside molo's own, by path;
+	// sites in them can collide with molo's.
 	Foreign map[string]string `json:"foreign,omitempty"`
 	// DefaultSite is the target of /etc/nginx/sites-enabled/default while Debian's
 	// own default site is enabled there.
 	DefaultSite string `json:"default_site,omitempty"`
+	// Files says who may read the files of the owner's that the policy names, by path.
+	Files map[string]Access `json:"files,omitempty"`
+	// Silent holds the addresses that the policy sends requests to and that took no
+	// connection, each with what happened instead.
+	Silent map[string]string `json:"silent,omitempty"`
+}
+
+// Access is who may read a file.
+type Access struct {
+	Missing bool        `json:"missing,omitempty"` // there is no regular file
+	Mode    fs.FileMode `json:"mode"`
+	Workers bool        `json:"workers"`           // nginx's workers may read it
+	Problem string      `json:"problem,omitempty"` // why none of this is known
 }
 
 // Flow is a connection that the kernel tracks and forwards to a container.

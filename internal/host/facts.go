@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"molo/internal/facts"
-	"molo/provision"
 )
 
 // Facts reads what the host is. What can't be read, for want of privilege or
@@ -83,52 +81,4 @@ func (h *Host) readOptional(path string) (string, error) {
 		return "", fmt.Errorf("reading %s: %w", path, err)
 	}
 	return string(data), nil
-}
-
-// defaultSite is where Debian enables its own default site.
-const defaultSite = "/etc/nginx/sites-enabled/default"
-
-func (h *Host) nginxFacts(ctx context.Context, f *facts.Facts) {
-	n := &f.Nginx
-	unread := func(what string, err error) {
-		f.Unknown = append(f.Unknown, unreadable(what, provision.PartNginx, err))
-	}
-	_, err := os.Stat(h.path("/usr/sbin/nginx"))
-	if n.Installed = err == nil; !n.Installed {
-		return
-	}
-	if target, err := os.Readlink(h.path(defaultSite)); err == nil {
-		n.DefaultSite = target
-	}
-	if n.Foreign, err = h.foreignSites(); err != nil {
-		unread("/etc/nginx", err)
-	}
-	if h.offline() {
-		return
-	}
-	unit, err := h.unit(ctx, provision.NginxUnit)
-	if err != nil {
-		unread(provision.NginxUnit, err)
-	}
-	n.Running = unit.Active == "active" || unit.Active == "reloading"
-}
-
-// foreignSites reads nginx.conf and the files that it includes on Debian.
-func (h *Host) foreignSites() (map[string]string, error) {
-	files := map[string]string{}
-	for _, pattern := range []string{"/etc/nginx/nginx.conf", "/etc/nginx/conf.d/*.conf", "/etc/nginx/sites-enabled/*"} {
-		found, err := filepath.Glob(h.path(pattern))
-		if err != nil {
-			return nil, err
-		}
-		for _, path := range found {
-			name := filepath.Join("/", strings.TrimPrefix(path, h.root))
-			text, err := h.readOptional(name)
-			if err != nil {
-				return nil, err
-			}
-			files[name] = text
-		}
-	}
-	return files, nil
 }

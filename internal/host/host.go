@@ -22,8 +22,9 @@ const (
 
 // Host is the machine that molo runs on, or the files of one.
 type Host struct {
-	root string // "/" or the directory that holds an image's files
-	log  *slog.Logger
+	root   string // "/" or the directory that holds an image's files
+	log    *slog.Logger
+	locked bool // this run holds the lock, so it may write
 }
 
 var (

@@ -175,17 +175,25 @@ func (r ruleset) confirmJump(name string, hook resource.Hook) error {
 // exec runs a program with its input and returns what it prints; the error holds
 // what it says.
 func (h *Host) exec(ctx context.Context, stdin []byte, name string, args ...string) ([]byte, error) {
+	out, _, err := h.execBoth(ctx, stdin, name, args...)
+	return out, err
+}
+
+// execBoth returns what a program says, on standard error, as well.
+func (h *Host) execBoth(ctx context.Context, stdin []byte, name string, args ...string) (out []byte, said string, err error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	cmd.Env = append(cmd.Environ(), "LC_ALL=C")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	h.log.Debug("exec", "argv", cmd.Args)
-	if err := cmd.Run(); err != nil {
-		if said := strings.TrimSpace(stderr.String()); said != "" {
-			return nil, fmt.Errorf("%s: %w: %s", name, err, said)
-		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+	err = cmd.Run()
+	said = strings.TrimSpace(stderr.String())
+	switch {
+	case err != nil && said != "":
+		return nil, said, fmt.Errorf("%s: %w: %s", name, err, said)
+	case err != nil:
+		return nil, "", fmt.Errorf("%s: %w", name, err)
 	}
-	return stdout.Bytes(), nil
+	return stdout.Bytes(), said, nil
 }

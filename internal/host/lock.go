@@ -53,6 +53,7 @@ func (h *Host) Lock(command string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("taking the run lock: %w", err), f.Close())
 	}
+	h.locked = true
 	return f.Close, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,8 +21,10 @@ import (
 
 const (
 	nginxErrorLog = "/var/log/nginx/error.log"
-	// nginxSwap is how long nginx gets to answer with a new generation.
+	// nginxSwap is how long nginx gets to answer with a new generation, and nginxEach
+	// what each site adds: hundreds of them take a busy host seconds to read.
 	nginxSwap = 5 * time.Second
+	nginxEach = 20 * time.Millisecond
 	// inARow is how often the right answer has to come without a wrong one between:
 	// for a moment after a reload, old workers accept as well.
 	inARow = 5
@@ -34,27 +37,26 @@ const (
 // answers there, and then every site for its headers. "nginx -t" and a reload that
 // returns 0 prove neither: a port that another process holds fails neither of them.
 func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{Timeout: time.Second}).DialContext}
-	defer transport.CloseIdleConnections()
-	return poll(ctx, nginxSwap, func(ctx context.Context) error {
+	limit := nginxSwap + nginxEach*time.Duration(len(p.Sites))
+	return poll(ctx, limit, func(ctx context.Context) error {
 		for range inARow {
-			if err := askGeneration(ctx, transport, p.Probes); err != nil {
+			if err := askGeneration(ctx, p.Probes); err != nil {
 				return err
 			}
 		}
-		return askSites(ctx, transport, p.Sites)
+		return askSites(ctx, p.Sites)
 	})
 }
 
 // askGeneration asks on every port and over both families, where there are two.
-func askGeneration(ctx context.Context, transport http.RoundTripper, probes []nginx.Probe) error {
+func askGeneration(ctx context.Context, probes []nginx.Probe) error {
 	addresses := []string{"127.0.0.1"}
 	if hasIPv6() {
 		addresses = append(addresses, "::1")
 	}
 	for _, q := range probes {
 		for _, address := range addresses {
-			_, body, err := get(ctx, transport, address, q.Port, q.Host, q.Path)
+			_, body, err := get(ctx, question{address, q.Port, q.ProxyProtocol, q.Host, q.Path})
 			if err != nil {
 				return fmt.Errorf("port %d: %w", q.Port, err)
 			}
@@ -67,9 +69,9 @@ func askGeneration(ctx context.Context, transport http.RoundTripper, probes []ng
 }
 
 // askSites asks every site and looks at its headers.
-func askSites(ctx context.Context, transport http.RoundTripper, sites []nginx.Expectation) error {
+func askSites(ctx context.Context, sites []nginx.Expectation) error {
 	for _, site := range sites {
-		header, _, err := get(ctx, transport, "127.0.0.1", site.Port, site.Site, hidden)
+		header, _, err := get(ctx, question{"127.0.0.1", site.Port, site.ProxyProtocol, site.Site, hidden})
 		if err != nil {
 			return fmt.Errorf("site %s: %w", site.Site, err)
 		}
@@ -88,14 +90,31 @@ func hasIPv6() bool {
 	return err == nil
 }
 
-// get sends one request to loopback. It follows no redirect and reads a short body only.
-func get(ctx context.Context, transport http.RoundTripper, address string, port uint16, host, path string) (http.Header, string, error) {
-	url := "http://" + net.JoinHostPort(address, strconv.Itoa(int(port))) + path
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// question is a request to loopback.
+type question struct {
+	address       string
+	port          uint16
+	proxyProtocol bool
+	host, path    string
+}
+
+// get asks a question on a connection of its own. It follows no redirect and reads
+// a short body only.
+func get(ctx context.Context, q question) (http.Header, string, error) {
+	target := net.JoinHostPort(q.address, strconv.Itoa(int(q.port)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+q.path, nil)
 	if err != nil {
 		return nil, "", err
 	}
-	request.Host = host
+	request.Host, request.Close = q.host, true
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, target string) (net.Conn, error) {
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, target)
+		if err == nil && q.proxyProtocol {
+			// "LOCAL" of version 1: a connection of the proxy's own, on nobody's behalf.
+			_, err = io.WriteString(conn, "PROXY UNKNOWN\r\n")
+		}
+		return conn, err
+	}}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return nil, "", err
@@ -139,8 +158,16 @@ func (h *Host) nginxLogSince(offset int64) string {
 			said = append(said, text)
 		}
 	}
-	return quoted("nginx says", strings.Join(said, "\n"))
+	text := strings.Join(said, "\n")
+	hint := ""
+	if m := takenPort.FindStringSubmatch(text); m != nil {
+		hint = "\nhint: another program has port " + m[1] + "; \"ss -ltnp 'sport = :" + m[1] + "'\" names it"
+	}
+	return quoted("nginx says", text) + hint
 }
+
+// takenPort finds the port that another program holds, in a line of nginx's log.
+var takenPort = regexp.MustCompile(`bind\(\) to \S+:(\d+) failed \(98`)
 
 // contains reports whether a log line was seen already, whatever its time.
 func contains(said []string, text string) bool {

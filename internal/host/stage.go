@@ -12,15 +12,19 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"molo/nginx"
 	"molo/provision"
 )
 
-const nginxDir = "/etc/nginx"
+const (
+	nginxDir    = "/etc/nginx"
+	nginxBinary = "/usr/sbin/nginx"
+)
 
 // checkNginx runs "nginx -t" on a copy of /etc/nginx with the changes made in it.
 // The copy is mounted over /etc/nginx in a mount namespace of its own, so that the
-// paths tested are the final ones; /run and nginx's logs are empty there, because
-// "nginx -t" creates its pid file and every log file as root.
+// paths tested are the final ones; /run, nginx's logs and its temporary files are
+// out of sight there, because "nginx -t" creates its pid file and every log file as root.
 func (h *Host) checkNginx(ctx context.Context, changes []provision.Change) error {
 	stage, err := h.scratch("nginx-")
 	if err != nil {
@@ -35,11 +39,24 @@ func (h *Host) checkNginx(ctx context.Context, changes []provision.Change) error
 	if err := copied.Write(ctx, changes); err != nil {
 		return fmt.Errorf("testing the nginx configuration: %w", err)
 	}
-	if err := h.inNamespace(staged, func() error {
-		_, err := h.exec(ctx, nil, "/usr/sbin/nginx", "-t", "-q")
-		return err
-	}); err != nil {
+	if err := h.inNamespace(staged, func() error { return h.testNginx(ctx) }); err != nil {
 		return fmt.Errorf("testing the nginx configuration: %w", err)
+	}
+	return nil
+}
+
+// testNginx runs "nginx -t", whose warnings pass unless they say that nginx will
+// not do what the files ask for.
+func (h *Host) testNginx(ctx context.Context) error {
+	_, said, err := h.execBoth(ctx, nil, nginxBinary, "-t", "-q")
+	if err != nil {
+		return fmt.Errorf("%w\nhint: nothing was changed; mend what nginx names, then run molo again", err)
+	}
+	if refused := nginx.Refusals(said); len(refused) > 0 {
+		return fmt.Errorf("nginx would start, but not do what its files say%s\nhint: nothing was changed; mend what nginx names, then run molo again", quoted("nginx warns", strings.Join(refused, "\n")))
+	}
+	for line := range strings.Lines(said) {
+		h.log.Warn("nginx -t", "said", strings.TrimSpace(line))
 	}
 	return nil
 }
@@ -117,7 +134,7 @@ func mountStage(staged string) error {
 	if err := unix.Mount(staged, nginxDir, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mounting the staged configuration: %w", err)
 	}
-	for _, dir := range []string{"/var/log/nginx", "/run"} {
+	for _, dir := range []string{"/var/log/nginx", "/var/lib/nginx", "/run"} {
 		err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755")
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("hiding %s: %w", dir, err)

@@ -1,14 +1,18 @@
 package host
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"molo/internal/resource"
 )
@@ -28,9 +32,20 @@ func (h *Host) readTree(dir string) (resource.Resource, error) {
 	case err != nil:
 		return nil, fmt.Errorf("reading %s: %w", dir, err)
 	}
-	root := filepath.Join(h.path(dir), filepath.Base(live))
-	tree := resource.Tree{Dir: dir, Files: map[string][]byte{}}
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	files, err := readFiles(filepath.Join(h.path(dir), filepath.Base(live)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // somebody took the generation away: as good as none
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", dir, err)
+	}
+	return resource.Tree{Dir: dir, Files: files}, nil
+}
+
+// readFiles reads all files of a directory, by their paths in it.
+func readFiles(root string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -38,16 +53,10 @@ func (h *Host) readTree(dir string) (resource.Resource, error) {
 		if err != nil {
 			return err
 		}
-		tree.Files[filepath.ToSlash(name)], err = os.ReadFile(path)
+		files[filepath.ToSlash(name)], err = os.ReadFile(path)
 		return err
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // somebody took the generation away: as good as none
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", dir, err)
-	}
-	return tree, nil
+	return files, err
 }
 
 // writeTree writes the tree as a new generation and makes it the live one by
@@ -55,23 +64,85 @@ func (h *Host) readTree(dir string) (resource.Resource, error) {
 func (h *Host) writeTree(t resource.Tree) error {
 	generation := generationPrefix + resource.Generation(t.Files)
 	root := h.path(t.Dir)
+	before, err := os.Readlink(filepath.Join(root, current))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("writing %s: %w", t.Dir, err)
+	}
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return fmt.Errorf("writing %s: %w", t.Dir, err)
 	}
-	if err := h.writeGeneration(filepath.Join(root, generation), t.Files); err != nil {
+	if err := h.writeGeneration(filepath.Join(root, generation), t.Files); errors.Is(err, unix.ENOSPC) {
+		return fmt.Errorf("writing %s: %w\nhint: what was served goes on; make room (df -h %s), then run molo again", t.Dir, err, t.Dir)
+	} else if err != nil {
 		return fmt.Errorf("writing %s: %w", t.Dir, err)
+	}
+	if before == generation {
+		return nil
 	}
 	if err := pointTo(root, generation); err != nil {
 		return fmt.Errorf("writing %s: %w", t.Dir, err)
 	}
+	if before != "" {
+		keepEdited(filepath.Join(root, filepath.Base(before)))
+	}
 	return prune(root, generation)
 }
 
-// writeGeneration replaces what is at dir: a generation of that name may have
-// been edited by hand, or be the half of a run that died.
+// writeGeneration makes dir hold these files and no others. What was there, because
+// somebody has edited the generation, is kept under the name that is its own.
 func (h *Host) writeGeneration(dir string, files map[string][]byte) error {
+	have, err := readFiles(dir)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return err
+	}
+	if maps.EqualFunc(have, files, bytes.Equal) && !missing {
+		return nil // nothing to write: a full disk keeps nobody from going back
+	}
 	staged := dir + ".tmp"
-	if err := os.RemoveAll(staged); err != nil {
+	if err := stageGeneration(staged, files); err != nil {
+		return errors.Join(err, os.RemoveAll(staged))
+	}
+	if missing {
+		err = os.Rename(staged, dir)
+	} else {
+		err = takePlace(staged, dir)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(staged))
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+// takePlace puts the staged generation in the place of one that was edited, in one
+// step where the file system can.
+func takePlace(staged, dir string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, staged, unix.AT_FDCWD, dir, unix.RENAME_EXCHANGE)
+	if err == nil {
+		keepEdited(staged)
+		return nil
+	}
+	keepEdited(dir)
+	return os.Rename(staged, dir)
+}
+
+// keepEdited gives a generation that somebody has edited the name of what it holds
+// now, so that the edit can still be looked at. Where that can't be done the edit is
+// lost, as its owner was told it would be.
+func keepEdited(dir string) {
+	files, err := readFiles(dir)
+	if err != nil {
+		return
+	}
+	name := filepath.Join(filepath.Dir(dir), generationPrefix+resource.Generation(files))
+	if name != dir && os.Rename(dir, name) != nil {
+		os.RemoveAll(dir)
+	}
+}
+
+// stageGeneration writes files into a new directory.
+func stageGeneration(staged string, files map[string][]byte) error {
+	if err := os.RemoveAll(staged); err != nil { // the half of a run that died
 		return err
 	}
 	for name, data := range files {
@@ -86,16 +157,7 @@ func (h *Host) writeGeneration(dir string, files map[string][]byte) error {
 			return err
 		}
 	}
-	if err := os.Rename(dir, dir+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.Rename(staged, dir); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(dir + ".old"); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(dir))
+	return nil
 }
 
 func writeSynced(path string, data []byte) error {

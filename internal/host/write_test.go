@@ -140,9 +140,23 @@ func TestGenerationsReplaceEachOtherWhole(t *testing.T) {
 	if tree("5").Want.Equal(read()) {
 		t.Error("a file edited by hand counts as unchanged")
 	}
+	byHand := read().(resource.Tree)
 	mustWrite(t, h, tree("5"))
 	if !tree("5").Want.Equal(read()) {
 		t.Error("writing the generation again does not mend it")
+	}
+	kept = []string{h.path("/etc/nginx/molo/gen-" + resource.Generation(byHand.Files) + "/sites/a.conf")}
+	if data, err := os.ReadFile(kept[0]); err != nil || string(data) != "b" {
+		t.Errorf("the edit is lost: %q, %v", data, err)
+	}
+	if err := os.WriteFile(edited, []byte("c"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	byHand = read().(resource.Tree)
+	mustWrite(t, h, tree("6"))
+	kept[0] = h.path("/etc/nginx/molo/gen-" + resource.Generation(byHand.Files) + "/sites/a.conf")
+	if data, err := os.ReadFile(kept[0]); err != nil || string(data) != "c" {
+		t.Errorf("an edit of the generation before is lost: %q, %v", data, err)
 	}
 	mustWrite(t, h, provision.Change{ID: tree("5").ID})
 	if got := read(); got != nil {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -72,12 +73,32 @@ func (d *decoder) section(b *block, path string, body hcl.Body, header hcl.Range
 	for i := range b.attrs {
 		a := &b.attrs[i]
 		s.fields[a.name] = d.field(a, content.Attributes[a.name], header)
-		if a.required && !s.fields[a.name].set {
+	}
+	d.blocks(b, path, content.Blocks, s)
+	for i := range b.attrs {
+		if a := &b.attrs[i]; a.required && !s.has(a.name) && !slices.ContainsFunc(a.unless, s.has) {
 			d.missing(a, path, header)
 		}
 	}
-	d.blocks(b, path, content.Blocks, s)
+	d.alone(b, s)
 	return s
+}
+
+// has reports whether an attribute or a block of that name is written in the section.
+func (s *section) has(name string) bool { return s.fields[name].set || len(s.inner[name]) > 0 }
+
+// alone reports attributes that mean nothing without another one.
+func (d *decoder) alone(b *block, s *section) {
+	for _, a := range b.attrs {
+		if a.needs == "" || !s.fields[a.name].set || s.fields[a.needs].set {
+			continue
+		}
+		d.diags = append(d.diags, invalid(fault{
+			summary: "Attribute without another",
+			why:     fmt.Sprintf("The attribute %s means nothing without %s.", a.name, a.needs),
+			hint:    fmt.Sprintf("write %s as well, or take %s out", a.needs, a.name),
+		}, s.fields[a.name].at))
+	}
 }
 
 // blocks reads the blocks inside the section s. Of two with one label, or of two
@@ -91,7 +112,7 @@ func (d *decoder) blocks(b *block, path string, blocks hcl.Blocks, s *section) {
 		below.label = d.label(row, found)
 		what := row.name
 		if row.label != nil {
-			what = fmt.Sprintf("%s %q", row.name, valueOf[string](below.label).V)
+			what = fmt.Sprintf("%s %q", row.name, fmt.Sprint(below.label.value))
 		}
 		if other, duplicate := first[what]; duplicate {
 			d.duplicate(what, other, header)

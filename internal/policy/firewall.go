@@ -181,6 +181,18 @@ func network(before []netip.Prefix, n node) (netip.Prefix, []fault) {
 	return p, nil
 }
 
+// proxyNetwork reads one item of trusted_proxies.from. Everybody is no proxy.
+func proxyNetwork(before []netip.Prefix, n node) (netip.Prefix, []fault) {
+	p, faults := network(before, n)
+	if faults == nil && p.Bits() == 0 {
+		faults = []fault{{
+			summary: "Everybody is no proxy", why: fmt.Sprintf("With %s every client could say that it is any other.", p),
+			hint: "name the addresses of the proxies in front of this host", at: n.at,
+		}}
+	}
+	return p, faults
+}
+
 func parseNetwork(s string) (netip.Prefix, *fault) {
 	bad := func(why, hint string) (netip.Prefix, *fault) {
 		return netip.Prefix{}, &fault{summary: "Invalid network", why: fmt.Sprintf("%q %s.", s, why), hint: hint}

@@ -6,21 +6,57 @@ import (
 	"strings"
 )
 
-// headers makes the complete header set of a site, in the order of the table.
-func (d *decoder) headers(site *section) []Header {
-	s := d.oneOrDefaults(site, "headers")
+// headers makes the complete header set of a site or path, in the order of the
+// table. What the section does not say is as in base.
+func (d *decoder) headers(route *section, base []Header) []Header {
+	s := d.oneOrDefaults(route, "headers")
+	wins, said := s.fields["upstream_wins"], get[[]string](s, "upstream_wins")
 	var headers []Header
 	for _, a := range s.row.attrs {
-		if a.refused != "" {
+		if a.refused != "" || a.sets == "" {
 			continue
 		}
-		h := Header{Name: a.sets, Value: get[string](s, a.name)}
-		if h.Name == cspEnforced && !h.Value.Set {
-			h.Name = cspReported
+		h := Header{Name: a.sets}
+		if base != nil {
+			h = base[len(headers)]
+		}
+		h.Value = inherit(s, a.name, h.Value)
+		if wins.set {
+			h.UpstreamWins = slices.Contains(said.V, a.name)
 		}
 		headers = append(headers, h)
 	}
+	return enforced(headers)
+}
+
+// enforced turns the policy that is only reported off where another one is
+// enforced, unless somebody has asked for both.
+func enforced(headers []Header) []Header {
+	i := slices.IndexFunc(headers, func(h Header) bool { return h.Name == cspEnforced })
+	j := slices.IndexFunc(headers, func(h Header) bool { return h.Name == cspReported })
+	if headers[i].Value.V != "" && !headers[j].Value.Set {
+		headers[j].Value.V = ""
+	}
 	return headers
+}
+
+// headerName reads one item of upstream_wins: the name of an attribute that sets a header.
+func headerName(before []string, n node) (string, []fault) {
+	var names []string
+	for _, a := range headerRows() {
+		if a.refused == "" {
+			names = append(names, a.name)
+		}
+	}
+	v, faults := text(choose(names))(n)
+	if faults != nil {
+		return "", faults
+	}
+	name := v.(string)
+	if slices.Contains(before, name) {
+		return name, []fault{{summary: "Header listed twice", why: fmt.Sprintf("%s is in the list already.", name), hint: "list each header once", at: n.at}}
+	}
+	return name, nil
 }
 
 // header reads the value of a response header; "" turns the header off.

@@ -21,6 +21,9 @@ func hostile() []string {
 		"\x00", "a\x1b[2J", "\u202e", "a\u200bb", "\u2028", "\ufeff", strings.Repeat("a", 5000), `"`, `\`, "'", "`id`", " ", "#", "-",
 		"--jump ACCEPT", "a b", "../../etc/passwd", "*", "blåbær", "127.0.0.1:80; }", "default-src 'self'\"; }", "camera=(); }",
 		"127.0.0.1\n", "auto\n", "app.example.no\n", "\nauto", "10m;", "0.0.0.0/0 -j ACCEPT",
+		"/a; return 200", "/a$uri", "/a/../b", "/a b", "/a(.*)$", "/a|b", "https://a.no/$uri", "https://a.no; }", "https://a.no/\nb", "https://a.no/{", "//evil.no",
+		"unix:/run/a.sock;", "unix:/run/a sock", "unix:/run/../etc/x", "/etc/shadow;", "/etc/a b", "10/s;", "60s;", "308;", "secure; }", "samesite=lax\n", "2026-11-24;",
+		"http", "8081\x00",
 	}
 }
 
@@ -49,6 +52,11 @@ func TestNoStringOfTheJSONSyntaxSmugglesAnything(t *testing.T) {
 			`{"site": {%s: {"upstream": "127.0.0.1:8081"}}}`,
 			`{"site": {"app.example.no": {"upstream": %s}}}`,
 			`{"site": {"app.example.no": {"upstream": "127.0.0.1:8081", "headers": {"content_security_policy": %s}}}}`,
+			`{"site": {"app.example.no": {"upstream": "127.0.0.1:8081", "path": {%s: {}}}}}`,
+			`{"site": {"app.example.no": {"backend": {%s: {}}}}}`,
+			`{"site": {"app.example.no": {"redirect": %s}}}`,
+			`{"site": {"app.example.no": {"upstream": "127.0.0.1:8081", "auth": {"users": %s}}}}`,
+			`{"site": {"app.example.no": {"upstream": "127.0.0.1:8081", "auth": {"users": "/a", "realm": %s}}}}`,
 			`{"firewall": {"publish": {%s: {"ports": [1]}}}}`,
 			`{"docker": {"settings": {%s: 1}}}`,
 			`{"docker": {"settings": {"quantum-tunnel": {%s: 1}}}}`,
@@ -93,13 +101,24 @@ func refusedOrInert(t *testing.T, name string, src []byte, s string) {
 }
 
 // inert fails the test when a string of the policy could be more than a value to
-// who renders it: header values stand between double quotes in nginx.conf, all
-// other strings may stand anywhere, and settings are JSON.
+// who renders it: header values and realms stand between double quotes in
+// nginx.conf, paths and URLs are one word of it, all other strings may stand
+// anywhere, and settings are JSON.
 func inert(t testing.TB, p *Policy, s string) {
 	t.Helper()
-	word := regexp.MustCompile(`^[A-Za-z0-9._:-]*$`)
+	word := regexp.MustCompile(`^[A-Za-z0-9._:=-]*$`)
+	quotable := regexp.MustCompile(`^[ !#%-\[\]-~]*$`)
+	path := regexp.MustCompile(`^(/[A-Za-z0-9._@+-]+)*$`)
+	url := regexp.MustCompile(`^[A-Za-z0-9._~:/?=&-]*$`)
 	special := map[string]*regexp.Regexp{
-		"Header.Value": regexp.MustCompile(`^[ !#%-\[\]-~]*$`),
+		"Header.Value":   quotable,
+		"Auth.Realm":     quotable,
+		"Auth.Users":     path,
+		"UpstreamTLS.CA": path,
+		"Address.Socket": path,
+		"Route.Path":     url,
+		"Redirect.To":    url,
+		"Limit.Path":     url,
 		// A line of sysctl.d(5) is a name, an equals sign and all that follows.
 		"KernelSetting.Name":  regexp.MustCompile(`^[a-z][A-Za-z0-9._:@*-]*(/[A-Za-z0-9_.:@*][A-Za-z0-9._:@*-]*)+$`),
 		"KernelSetting.Value": regexp.MustCompile(`^[^\s\pC]+( [^\s\pC]+)*$`),

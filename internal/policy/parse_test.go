@@ -145,7 +145,7 @@ func TestTheExampleWithAllItsCommentsTurnedOnIsGood(t *testing.T) {
 		out.WriteString(line)
 	}
 	p := parseOne(t, "policies.hcl", []byte(out.String()))
-	if !p.Docker.ICC.Set || len(p.Docker.Settings.V) == 0 || len(p.Firewall.Publish) == 0 || !p.Sites[0].MaxBody.Set {
+	if !p.Docker.ICC.Set || len(p.Docker.Settings.V) == 0 || len(p.Firewall.Publish) == 0 || !p.Sites[0].Root.MaxBody.Set {
 		t.Errorf("a comment was not turned on:\n%s", out.String())
 	}
 }
@@ -164,16 +164,16 @@ func TestTheReferencesSamplesAreGood(t *testing.T) {
 		if path == "" {
 			return
 		}
-		src := string(sample(b))
-		switch path {
-		case "docker.log":
-			src = "docker {\n" + src + "}\n"
-		case "firewall.publish":
-			src = "firewall {\n" + src + "}\n"
-		case "site.headers":
-			src = "site \"a\" {\nupstream = \"127.0.0.1:1\"\n" + src + "}\n"
+		var src, closing strings.Builder
+		at := table()
+		names := strings.Split(path, ".")
+		for i, name := range names[:len(names)-1] {
+			at = at.inner(name)
+			writeBlock(&src, at, "", nil, names[i+1:i+2])
+			closing.WriteString("}\n")
 		}
-		parseOne(t, "sample.hcl", []byte(src))
+		src.Write(sample(b))
+		parseOne(t, "sample.hcl", []byte(src.String()+closing.String()))
 	})
 }
 

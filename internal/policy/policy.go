@@ -95,23 +95,6 @@ type PortRange struct {
 	Last  uint16 `json:"last"`
 }
 
-// Site is a block site: one name served by nginx, proxied to one upstream.
-type Site struct {
-	Name     Value[string]         // a host name in lower-case ASCII (IDNA A-labels)
-	Upstream Value[netip.AddrPort] // loopback
-	Port     Value[uint16]         // the port served in plain HTTP
-	MaxBody  Value[int64]          // largest request body, bytes
-	Headers  []Header              // the complete response header set, in the order of the table
-	Range    hcl.Range
-}
-
-// Header is one response header of a site. The content security policy is called
-// Content-Security-Policy-Report-Only as long as its default holds.
-type Header struct {
-	Name  string        // "X-Frame-Options"
-	Value Value[string] // "" when the policy turned it off
-}
-
 // Sysctl is the block sysctl: settings of the kernel.
 type Sysctl struct {
 	Range    hcl.Range

@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
@@ -50,7 +51,8 @@ func referBlock(out *bytes.Buffer, path string, b *block) {
 	}
 }
 
-// sample writes a block with its defaults, and examples where there are none.
+// sample writes a block with its defaults, and examples where there are none. Of
+// attributes that exclude each other it has the first.
 func sample(b *block) []byte {
 	var out bytes.Buffer
 	out.WriteString(b.name)
@@ -63,7 +65,7 @@ func sample(b *block) []byte {
 		if value == "" {
 			value = a.example
 		}
-		if a.refused == "" {
+		if a.refused == "" && !b.excluded(a.name) && !b.excluded(a.needs) {
 			fmt.Fprintf(&out, "%s = %s\n", a.name, value)
 		}
 	}
@@ -71,17 +73,27 @@ func sample(b *block) []byte {
 	return hclwrite.Format(out.Bytes())
 }
 
+// excluded reports whether an attribute stands in place of a required one.
+func (b *block) excluded(name string) bool {
+	return slices.ContainsFunc(b.attrs, func(a attribute) bool { return slices.Contains(a.unless, name) })
+}
+
 func referAttribute(out *bytes.Buffer, a *attribute, name string) {
 	facts := []string{a.kind}
 	switch {
 	case a.refused != "":
 		facts = append(facts, "refused")
+	case a.required && len(a.unless) > 0:
+		facts = append(facts, "required unless there is `"+strings.Join(a.unless, "` or `")+"`")
 	case a.required || name == "label":
 		facts = append(facts, "required")
 	case len(a.fallback) > 40:
 		facts = append(facts, "default above")
 	case a.fallback != "":
 		facts = append(facts, "default `"+a.fallback+"`")
+	}
+	if a.needs != "" {
+		facts = append(facts, "only with `"+a.needs+"`")
 	}
 	if len(a.allowed) > 0 {
 		facts = append(facts, "one of `"+strings.Join(a.allowed, "` `")+"`")

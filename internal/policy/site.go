@@ -2,155 +2,122 @@ package policy
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
-
-	"golang.org/x/net/idna"
+	"time"
 )
 
 // sites makes the Sites of their sections, in the order of their names.
 func (d *decoder) sites(sections []*section) []*Site {
 	var sites []*Site
 	for _, s := range sections {
-		sites = append(sites, &Site{
-			Name:     valueOf[string](s.label),
-			Upstream: get[netip.AddrPort](s, "upstream"),
-			Port:     get[uint16](s, "port"),
-			MaxBody:  get[int64](s, "max_body"),
-			Headers:  d.headers(s),
-			Range:    s.header,
-		})
+		sites = append(sites, d.site(s))
 	}
-	d.loops(sites)
+	d.checkSites(sites)
 	slices.SortStableFunc(sites, func(a, b *Site) int { return cmp.Compare(a.Name.V, b.Name.V) })
 	return sites
 }
 
-// loops reports an upstream on a port that nginx itself listens on: it listens on
-// every address, so no container can have the port, and requests would run in circles.
-func (d *decoder) loops(sites []*Site) {
-	serves := map[uint16]*Site{}
-	for _, s := range sites {
-		serves[s.Port.V] = s
+func (d *decoder) site(s *section) *Site {
+	site := &Site{
+		Name:         valueOf[string](s.label),
+		Port:         get[uint16](s, "port"),
+		Default:      get[bool](s, "default"),
+		RedirectFrom: get[[]string](s, "redirect_from"),
+		HiddenFiles:  get[bool](s, "hidden_files"),
+		HSTS:         d.hsts(s),
+		Range:        s.header,
 	}
-	for _, s := range sites {
-		other, loop := serves[s.Upstream.V.Port()]
-		if !loop || !s.Upstream.V.IsValid() {
-			continue
-		}
-		d.diags = append(d.diags, invalid(fault{
-			summary: "Upstream is nginx itself",
-			why:     fmt.Sprintf("Nginx serves port %d on all addresses, because the site %q at %s asks for it; no container can listen there.", other.Port.V, other.Name.V, place(other.Port.Range)),
-			hint:    "publish the container on another port of 127.0.0.1",
-		}, s.Upstream.Range))
-	}
-}
-
-// hostName reads the name of a site: a host name of RFC 1123 that is not an
-// address, in lower case.
-func hostName(s string) (string, *fault) {
-	name := strings.ToLower(s)
-	bad := func(why, hint string) (string, *fault) {
-		return "", &fault{summary: "Invalid host name", why: fmt.Sprintf("%q %s.", s, why), hint: hint}
-	}
-	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
-	host, port, _ := strings.Cut(name, ":")
-	switch {
-	case err == nil || digits(name[strings.LastIndex(name, ".")+1:], len(name)):
-		return bad("is an address; nginx tells sites apart by the name in the request", "write the name that visitors type")
-	case strings.Contains(name, "://"):
-		return bad("is a URL", "write the host name alone")
-	case strings.HasPrefix(name, "*."):
-		return bad("is a wildcard, which sites don't have yet", "write a block site for each name")
-	case strings.HasSuffix(name, "."):
-		return bad("ends with a dot", fmt.Sprintf("write %q", strings.TrimRight(name, ".")))
-	case host != "" && digits(port, len(port)):
-		return bad("has a port", "write the name alone and the attribute port inside the block")
-	case strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 }):
-		return bad("has letters outside ASCII", asciiName(name))
-	case len(name) > 253:
-		return bad("is longer than 253 bytes", "no name server can answer for it")
-	}
-	return name, dnsLabels(s, name)
-}
-
-// dnsLabels checks the labels of a host name (RFC 1123, 2.1) and the A-labels
-// among them (RFC 5891).
-func dnsLabels(s, name string) *fault {
-	for part := range strings.SplitSeq(name, ".") {
-		if !word(part, 63, "-") || strings.HasSuffix(part, "-") || !readable(part) {
-			return &fault{
-				summary: "Invalid host name",
-				why:     fmt.Sprintf("%q has the part %q: the parts between the dots have 1 to 63 letters, digits and -, and no - at either end.", s, part),
-				hint:    `write a name such as "app.example.no"`,
-			}
+	if proxies := s.one("trusted_proxies"); proxies != nil {
+		site.TrustedProxies = &TrustedProxies{
+			From: get[[]netip.Prefix](proxies, "from"), ProxyProtocol: get[bool](proxies, "proxy_protocol"), Range: proxies.header,
 		}
 	}
-	return nil
+	site.Root = d.route(s, Route{Path: Value[string]{V: "/", Range: s.header}})
+	for _, p := range s.inner["path"] {
+		base := site.Root
+		base.Path = valueOf[string](p.label)
+		if base.Public = get[bool](p, "public"); base.Public.V {
+			base.Auth, base.AllowFrom = nil, Value[[]netip.Prefix]{Range: p.header}
+		}
+		site.Paths = append(site.Paths, d.route(p, base))
+	}
+	return site
 }
 
-// readable reports whether a label is no A-label, or one that stands for a name.
-func readable(label string) bool {
-	if !strings.HasPrefix(label, "xn--") {
-		return true
-	}
-	_, err := idna.Lookup.ToUnicode(label)
-	return err == nil
+// hsts makes an HSTS of the block hsts, or of its defaults.
+func (d *decoder) hsts(site *section) HSTS {
+	s := d.oneOrDefaults(site, "hsts")
+	return HSTS{MaxAge: get[time.Duration](s, "max_age"), Scope: get[string](s, "scope"), RampFrom: get[time.Time](s, "ramp_from")}
 }
 
-// asciiName returns a hint: the name as name servers know it.
-func asciiName(name string) string {
-	ascii, err := idna.Lookup.ToASCII(name)
-	if err != nil {
-		return "write its xn-- form (RFC 5890)"
+// inherit returns what the section says, or its table, or else base.
+func inherit[T any](s *section, name string, base Value[T]) Value[T] {
+	if f := s.fields[name]; f.set || f.value != nil {
+		return valueOf[T](f)
 	}
-	return fmt.Sprintf("write %q, as name servers know it", ascii)
+	return base
 }
 
-// upstream reads where a container listens: an address of the loopback and a port.
-func upstream(s string) (netip.AddrPort, *fault) {
-	bad := func(why, hint string) (netip.AddrPort, *fault) {
-		return netip.AddrPort{}, &fault{summary: "Invalid upstream", why: fmt.Sprintf("%q %s.", s, why), hint: hint}
+// route makes a Route of a section. What that does not say is as in base.
+func (d *decoder) route(s *section, base Route) Route {
+	r := base
+	r.Protocol = inherit(s, "protocol", base.Protocol)
+	r.Remote = inherit(s, "remote", base.Remote)
+	r.MaxBody = inherit(s, "max_body", base.MaxBody)
+	r.Timeout = inherit(s, "timeout", base.Timeout)
+	r.WebSocket = inherit(s, "websocket", base.WebSocket)
+	r.Buffering = inherit(s, "buffering", base.Buffering)
+	r.AllowFrom = inherit(s, "allow_from", base.AllowFrom)
+	r.DenyFrom = inherit(s, "deny_from", base.DenyFrom)
+	r.CookieFlags = inherit(s, "cookie_flags", base.CookieFlags)
+	r.Headers = d.headers(s, base.Headers)
+	if auth := s.one("auth"); auth != nil {
+		r.Auth = &Auth{Users: get[string](auth, "users"), Realm: get[string](auth, "realm"), Range: auth.header}
 	}
-	const example = `write an address and a port, such as "127.0.0.1:8081"`
-	at, err := netip.ParseAddrPort(s)
-	_, addrErr := netip.ParseAddr(strings.Trim(s, "[]"))
-	switch {
-	case strings.Contains(s, "/"):
-		return bad("is a URL or a path; nginx speaks plain HTTP to the upstream and passes paths on as they are", example)
-	case err != nil && addrErr == nil:
-		return bad("has no port", example)
-	case err != nil:
-		return bad("is not an address and a port. Names are not looked up: one that can't be resolved keeps nginx from starting, with all its sites", example)
-	case at.Port() == 0:
-		return bad("has port 0, which nothing listens on", "write the port that the container is published on")
-	case !at.Addr().IsLoopback() || at.Addr().Is4In6() || at.Addr().Zone() != "":
-		return bad("is not loopback: a container that others can reach there can be asked past nginx and its headers",
-			fmt.Sprintf(`publish the container with -p 127.0.0.1:%d:… and write "127.0.0.1:%d"`, at.Port(), at.Port()))
+	if limit := s.one("limit"); limit != nil {
+		r.Limit = &Limit{
+			Path: r.Path.V, Rate: get[Rate](limit, "rate"), Burst: get[int](limit, "burst"),
+			Connections: get[int](limit, "connections"), Range: limit.header,
+		}
 	}
-	return at, nil
+	if tls := s.one("upstream_tls"); tls != nil || base.UpstreamTLS == (UpstreamTLS{}) {
+		tls := d.oneOrDefaults(s, "upstream_tls")
+		r.UpstreamTLS = UpstreamTLS{Name: get[string](tls, "name"), CA: get[string](tls, "ca"), Verify: get[bool](tls, "verify")}
+	}
+	d.target(s, &r)
+	return r
 }
 
-// bodySize reads the size of a request body, as nginx spells it, and returns bytes.
-func bodySize(s string) (int64, *fault) {
-	const most = 1 << 40
-	bad := func(why, hint string) (int64, *fault) {
-		return 0, &fault{summary: "Invalid size", why: fmt.Sprintf("%q %s.", s, why), hint: hint}
+// target says where a route leads. A path that names a target of its own drops
+// the site's.
+func (d *decoder) target(s *section, r *Route) {
+	upstream, to := s.fields["upstream"], s.fields["redirect"]
+	backends := s.inner["backend"]
+	if !upstream.set && !to.set && len(backends) == 0 {
+		return
 	}
-	size := strings.ToLower(s)
-	number := strings.TrimRight(size, "kmg")
-	factor, known := map[string]int64{"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[size[len(number):]]
-	n, err := strconv.ParseInt(number, 10, 64)
-	switch {
-	case !digits(number, 13) || !known || err != nil:
-		return bad("is not a size", `write bytes, or a number and k, m or g: "10m"`)
-	case n == 0:
-		return bad("would mean no bound to nginx: one request could fill the disk", `write the most that the application takes, such as "2g"`)
-	case n > most/factor:
-		return bad("is more than 1024g", "write the most that the application takes")
+	r.Backends, r.Redirect = nil, nil
+	if to.set {
+		r.Redirect = &Redirect{To: valueOf[string](to), Status: get[int](s, "redirect_status")}
 	}
-	return n * factor, nil
+	if upstream.set {
+		row := d.oneOrDefaults(s, "backend")
+		r.Backends = []Backend{backend(row, valueOf[Address](upstream))}
+	}
+	for _, b := range backends {
+		r.Backends = append(r.Backends, backend(b, valueOf[Address](b.label)))
+	}
+	d.oneTarget(s, upstream, to)
+}
+
+func backend(s *section, at Value[Address]) Backend {
+	return Backend{
+		Address:        at,
+		Weight:         get[int](s, "weight"),
+		MaxFails:       get[int](s, "max_fails"),
+		FailTimeout:    get[time.Duration](s, "fail_timeout"),
+		MaxConnections: get[int](s, "max_connections"),
+		Backup:         get[bool](s, "backup"),
+	}
 }

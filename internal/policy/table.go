@@ -151,30 +151,3 @@ func publishRow() block {
 		},
 	}
 }
-
-// siteRow is the block site.
-func siteRow() block {
-	return block{
-		name: "site",
-		label: &attribute{
-			name: "name", kind: "host name", example: `"app.example.no"`, read: text(hostName),
-			doc: "The host name that is served, without wildcards; names outside ASCII in their `xn--` form.",
-		},
-		doc: "A name that nginx serves by passing requests on to one container, with security headers on every answer.",
-		attrs: []attribute{
-			{
-				name: "upstream", kind: "address and port", required: true, example: `"127.0.0.1:8081"`, read: text(upstream),
-				doc: "Where the container listens on this host. It must be loopback: a container that is published to the world could be asked past nginx.",
-			},
-			{
-				name: "port", kind: "number", fallback: `80`, example: `8080`, read: integer[uint16](1, 65535),
-				doc: "The port that is served, in plain HTTP.",
-			},
-			{
-				name: "max_body", kind: "size", fallback: `"10m"`, example: `"512k"`, read: text(bodySize),
-				doc: "The largest request body that is let through: bytes, or a number and k, m or g, at most 1024g. Nobody can fill the disk or the memory with one request.",
-			},
-		},
-		blocks: []block{headersRow()},
-	}
-}

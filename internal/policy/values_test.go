@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -27,7 +28,7 @@ func checkText[T any](t *testing.T, parse func(string) (T, *fault), cases []text
 			case f != nil && (c.fault == "" || !strings.Contains(f.detail(), c.fault)):
 				t.Errorf("%q was refused: %q, want %q", c.in, f.detail(), c.fault)
 			case f == nil:
-				if diff := cmp.Diff(c.want, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}, netip.AddrPort{})); diff != "" {
+				if diff := cmp.Diff(c.want, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}, Address{})); diff != "" {
 					t.Errorf("%q (-want +got):\n%s", c.in, diff)
 				}
 			}
@@ -129,24 +130,112 @@ func TestHostNames(t *testing.T) {
 }
 
 func TestUpstreams(t *testing.T) {
-	checkText(t, upstream, []textCase[netip.AddrPort]{
-		{name: "IPv4 loopback", in: "127.0.0.1:8080", want: netip.MustParseAddrPort("127.0.0.1:8080")},
-		{name: "another address of 127.0.0.0/8", in: "127.8.8.8:1", want: netip.MustParseAddrPort("127.8.8.8:1")},
-		{name: "IPv6 loopback", in: "[::1]:65535", want: netip.MustParseAddrPort("[::1]:65535")},
-		{name: "all addresses", in: "0.0.0.0:8080", fault: "not loopback"},
-		{name: "a private address", in: "192.168.0.1:8080", fault: "not loopback"},
-		{name: "all IPv6 addresses", in: "[::]:8080", fault: "not loopback"},
-		{name: "IPv4 mapped into IPv6", in: "[::ffff:127.0.0.1]:8080", fault: "not loopback"},
-		{name: "a zone", in: "[::1%lo]:8080", fault: "not loopback"},
+	tcp := func(s string) Address { return Address{TCP: netip.MustParseAddrPort(s)} }
+	checkText(t, upstream, []textCase[Address]{
+		{name: "IPv4 loopback", in: "127.0.0.1:8080", want: tcp("127.0.0.1:8080")},
+		{name: "another address of 127.0.0.0/8", in: "127.8.8.8:1", want: tcp("127.8.8.8:1")},
+		{name: "IPv6 loopback", in: "[::1]:65535", want: tcp("[::1]:65535")},
+		{name: "a container's address", in: "172.17.0.2:8080", want: tcp("172.17.0.2:8080")},
+		{name: "a container's IPv6 address", in: "[2001:db8::2]:8080", want: tcp("[2001:db8::2]:8080")},
+		{name: "a socket", in: "unix:/run/app/app.sock", want: Address{Socket: "/run/app/app.sock"}},
+		{name: "a socket somewhere", in: "unix:app.sock", fault: "not the path of a socket"},
+		{name: "a socket and a path behind it", in: "unix:/run/app.sock:/x", fault: "not the path of a socket"},
+		{name: "a socket with an end", in: "unix:/run/app.sock; }", fault: "not the path of a socket"},
+		{name: "all addresses", in: "0.0.0.0:8080", fault: "no address of one server"},
+		{name: "all IPv6 addresses", in: "[::]:8080", fault: "no address of one server"},
+		{name: "a group of servers", in: "224.0.0.1:8080", fault: "no address of one server"},
+		{name: "everybody", in: "255.255.255.255:8080", fault: "no address of one server"},
+		{name: "IPv4 mapped into IPv6", in: "[::ffff:127.0.0.1]:8080", fault: "form that nginx does not take"},
+		{name: "a zone", in: "[::1%lo]:8080", fault: "form that nginx does not take"},
 		{name: "a name", in: "localhost:8080", fault: "Names are not looked up"},
 		{name: "a URL", in: "http://127.0.0.1:8080", fault: "is a URL"},
-		{name: "a socket", in: "unix:/run/app.sock", fault: "a path"},
+		{name: "a path behind it", in: "127.0.0.1:8080/app", fault: "is a path"},
 		{name: "no port", in: "127.0.0.1", fault: "no port"},
 		{name: "no port with brackets", in: "[::1]", fault: "no port"},
 		{name: "port 0", in: "127.0.0.1:0", fault: "port 0"},
 		{name: "a port beyond", in: "127.0.0.1:70000", fault: "not an address and a port"},
 		{name: "a directive behind it", in: "127.0.0.1:80; }", fault: "not an address and a port"},
 		{name: "nothing", in: "", fault: "not an address and a port"},
+	})
+}
+
+func TestPathsOfRequests(t *testing.T) {
+	checkText(t, requestPath, []textCase[string]{
+		{name: "a directory", in: "/api/", want: "/api"},
+		{name: "the same without a slash", in: "/api", want: "/api"},
+		{name: "more of them", in: "/a-b/c.d/~e_f", want: "/a-b/c.d/~e_f"},
+		{name: "well-known", in: "/.well-known/x", want: "/.well-known/x"},
+		{name: "the site", in: "/", fault: "is the site itself"},
+		{name: "nothing", in: "", fault: "not a path"},
+		{name: "no slash", in: "api", fault: "not a path"},
+		{name: "a hidden file", in: "/a/.git/", fault: "hidden"},
+		{name: "above", in: "/a/../b", fault: `write "/b/"`},
+		{name: "two slashes", in: "/a//b", fault: `write "/a/b/"`},
+		{name: "a slash twice at the end", in: "/a//", fault: "//"},
+		{name: "a regular expression", in: "/a(.*)", fault: "character"},
+		{name: "an encoded character", in: "/a%2fb", fault: "character"},
+		{name: "a query", in: "/a?b", fault: "character"},
+		{name: "a variable", in: "/a$uri", fault: "character"},
+		{name: "much", in: "/" + strings.Repeat("a", 200), fault: "200 bytes"},
+	})
+}
+
+func TestRedirects(t *testing.T) {
+	same := func(s string) textCase[string] { return textCase[string]{name: s, in: s, want: s} }
+	checkText(t, redirect, []textCase[string]{
+		same("https://example.no"), same("http://example.no:8080"), same("https://example.no/"), same("https://example.no/a/b?c=d&e"), same("/new/"), same("/new?a=b"),
+		{name: "another scheme", in: "ftp://example.no", fault: "neither"},
+		{name: "a script", in: "javascript:alert(1)", fault: "neither"},
+		{name: "a host alone", in: "example.no", fault: "neither"},
+		{name: "a host behind two slashes", in: "//example.no", fault: "neither"},
+		{name: "no host", in: "https:///x", fault: "the part"},
+		{name: "an address", in: "https://192.0.2.1", fault: "is an address"},
+		{name: "a port too high", in: "https://example.no:65536", fault: "is no port"},
+		{name: "no port", in: "https://example.no:", fault: "is no port"},
+		{name: "capital letters", in: "https://Example.no", fault: `write "example.no"`},
+		{name: "a name and a password", in: "https://a@example.no", fault: "the part"},
+		{name: "a variable", in: "https://example.no/$uri", fault: "character"},
+		{name: "a line", in: "/a\nb", fault: "character"},
+	})
+}
+
+func TestTimes(t *testing.T) {
+	checkText(t, duration(time.Second, 24*time.Hour), []textCase[time.Duration]{
+		{name: "seconds", in: "60s", want: time.Minute},
+		{name: "minutes", in: "5m", want: 5 * time.Minute},
+		{name: "the most", in: "1d", want: 24 * time.Hour},
+		{name: "more than the most", in: "25h", fault: `"25h" is not from 1s to 1d`},
+		{name: "less than the least", in: "0s", fault: "not from"},
+		{name: "no unit", in: "60", fault: "not a time"},
+		{name: "two units", in: "1m30s", fault: "not a time"},
+		{name: "another unit", in: "1w", fault: "not a time"},
+		{name: "milliseconds", in: "500ms", fault: "not a time"},
+		{name: "more than 32 bits", in: "9999999999d", fault: "not a time"},
+		{name: "more than it looks", in: "999999999d", fault: "not from"},
+		{name: "nothing", in: "", fault: "not a time"},
+	})
+	checkText(t, maxAge, []textCase[time.Duration]{
+		{name: "two years", in: "730d", want: 730 * 24 * time.Hour},
+		{name: "forgetting", in: "0s", want: 0},
+		{name: "nothing", in: "", want: -1},
+		{name: "too long", in: "3651d", fault: "not from"},
+	})
+	checkText(t, day, []textCase[time.Time]{
+		{name: "a day", in: "2026-11-24", want: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)},
+		{name: "none", in: "2026-02-30", fault: "not a day"},
+		{name: "a time", in: "2026-11-24T10:00:00Z", fault: "not a day"},
+	})
+}
+
+func TestRates(t *testing.T) {
+	checkText(t, rate, []textCase[Rate]{
+		{name: "a second", in: "10/s", want: Rate{10, "s"}},
+		{name: "a minute", in: "30/m", want: Rate{30, "m"}},
+		{name: "none", in: "0/s", fault: "not a number of requests"},
+		{name: "an hour", in: "30/h", fault: "not a number of requests"},
+		{name: "no time", in: "30", fault: "not a number of requests"},
+		{name: "nginx's own", in: "30r/s", fault: "not a number of requests"},
+		{name: "half", in: "0.5/s", fault: "not a number of requests"},
 	})
 }
 

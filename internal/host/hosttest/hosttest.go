@@ -66,6 +66,11 @@ func (h *Host) reacted(format string, args ...any) {
 // Facts returns Is.
 func (h *Host) Facts(context.Context) (facts.Facts, error) { return h.Is, nil }
 
+// Named returns what Is says of the files and addresses.
+func (h *Host) Named(context.Context, provision.Named) (map[string]facts.Access, map[string]string) {
+	return h.Is.Nginx.Files, h.Is.Nginx.Silent
+}
+
 // Read returns the states of the resources that are there.
 func (h *Host) Read(_ context.Context, ids []resource.ID) (provision.Have, error) {
 	have := provision.Have{State: map[resource.ID]resource.Resource{}, Unread: h.Unread}

@@ -1,7 +1,3 @@
-site "public.example.no" {
-  upstream = "10.0.0.5:8080"
-}
-
 site "anywhere.example.no" {
   upstream = "0.0.0.0:8080"
 }
@@ -24,4 +20,8 @@ site "zero.example.no" {
 
 site "mapped.example.no" {
   upstream = "[::ffff:127.0.0.1]:8080"
+}
+
+site "socket.example.no" {
+  upstream = "unix:app.sock"
 }
