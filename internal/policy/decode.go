@@ -76,6 +76,7 @@ func (d *decoder) section(b *block, path string, body hcl.Body, header hcl.Range
 			d.missing(a, path, header)
 		}
 	}
+	d.alone(b, s)
 	d.blocks(b, path, content.Blocks, s)
 	return s
 }
@@ -206,6 +207,20 @@ func (d *decoder) missing(a *attribute, path string, header hcl.Range) {
 		why:     fmt.Sprintf("The block %s needs the attribute %s. %s", path, a.name, unmarked(a.doc)),
 		hint:    fmt.Sprintf("for example %s = %s", a.name, a.example),
 	}, header))
+}
+
+// alone reports attributes that mean nothing without another one.
+func (d *decoder) alone(b *block, s *section) {
+	for _, a := range b.attrs {
+		if a.needs == "" || !s.fields[a.name].set || s.fields[a.needs].set {
+			continue
+		}
+		d.diags = append(d.diags, invalid(fault{
+			summary: "Attribute without another",
+			why:     fmt.Sprintf("The attribute %s means nothing without %s.", a.name, a.needs),
+			hint:    fmt.Sprintf("write %s as well, or take %s out", a.needs, a.name),
+		}, s.fields[a.name].at))
+	}
 }
 
 // faults reports what is wrong with the value of an attribute.

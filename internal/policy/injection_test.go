@@ -91,16 +91,24 @@ func refusedOrInert(t *testing.T, name string, src []byte, s string) {
 }
 
 // inert fails the test when a string of the policy could be more than a value to
-// who renders it: header values stand between double quotes in nginx.conf, all
-// other strings may stand anywhere, and settings are JSON.
+// who renders it: header values stand between double quotes in nginx.conf, mail
+// addresses and URLs in requests alone, all other strings may stand anywhere, and
+// settings are JSON.
 func inert(t testing.TB, p *Policy, s string) {
 	t.Helper()
 	word := regexp.MustCompile(`^[A-Za-z0-9._:-]*$`)
 	header := regexp.MustCompile(`^[ !#%-\[\]-~]*$`)
+	path := regexp.MustCompile(`^(/[A-Za-z0-9._@+-]+)*$`)
+	visible := regexp.MustCompile(`^[!#-\[\]-~]*$`)
 	eachString(reflect.ValueOf(p), func(where, text string) {
 		safe := word
-		if where == "Header.Value" {
+		switch where {
+		case "Header.Value":
 			safe = header
+		case "TLS.Certificate", "TLS.Key", "TLS.ClientCA", "ACME.DirectoryCA", "ACME.KeyFile":
+			safe = path
+		case "ACME.Email", "ACME.Directory":
+			safe = visible
 		}
 		if !safe.MatchString(text) {
 			t.Errorf("%q became the %s %q", s, where, text)

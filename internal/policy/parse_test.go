@@ -170,8 +170,12 @@ func TestTheReferencesSamplesAreGood(t *testing.T) {
 			src = "docker {\n" + src + "}\n"
 		case "firewall.publish":
 			src = "firewall {\n" + src + "}\n"
-		case "site.headers":
+		case "site.headers", "site.tls":
 			src = "site \"a\" {\nupstream = \"127.0.0.1:1\"\n" + src + "}\n"
+		case "site.tls.acme":
+			src = "site \"a\" {\nupstream = \"127.0.0.1:1\"\ntls {\n" + src + "}\n}\n"
+		case "site.tls.acme.external_account":
+			src = "site \"a\" {\nupstream = \"127.0.0.1:1\"\ntls {\nacme {\n" + src + "}\n}\n}\n"
 		}
 		parseOne(t, "sample.hcl", []byte(src))
 	})

@@ -100,6 +100,7 @@ type Site struct {
 	Port     Value[uint16]         // the port served in plain HTTP
 	MaxBody  Value[int64]          // largest request body, bytes
 	Headers  []Header              // the complete response header set, in the order of the table
+	TLS      *TLS                  // nil: plain HTTP alone
 	Range    hcl.Range
 }
 

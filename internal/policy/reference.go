@@ -82,6 +82,9 @@ func referAttribute(out *bytes.Buffer, a *attribute, name string) {
 	case a.fallback != "":
 		facts = append(facts, "default `"+a.fallback+"`")
 	}
+	if a.needs != "" {
+		facts = append(facts, "only with `"+a.needs+"`")
+	}
 	if len(a.allowed) > 0 {
 		facts = append(facts, "one of `"+strings.Join(a.allowed, "` `")+"`")
 	} else if a.example != "" && a.kind != "boolean" {

@@ -21,6 +21,7 @@ type attribute struct {
 	kind     string // its type, in words
 	fallback string // its default, as an HCL expression; "" when it has none
 	required bool
+	needs    string   // the attribute beside it without which it means nothing
 	allowed  []string // the words it is chosen from
 	sets     string   // the key of daemon.json or the response header it becomes
 	refused  string   // where set, the name may not be written, and this is why

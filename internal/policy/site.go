@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/net/idna"
 )
 
@@ -21,10 +22,12 @@ func (d *decoder) sites(sections []*section) []*Site {
 			Port:     get[uint16](s, "port"),
 			MaxBody:  get[int64](s, "max_body"),
 			Headers:  d.headers(s),
+			TLS:      d.tls(s),
 			Range:    s.header,
 		})
 	}
 	d.loops(sites)
+	d.tlsPorts(sites)
 	slices.SortStableFunc(sites, func(a, b *Site) int { return cmp.Compare(a.Name.V, b.Name.V) })
 	return sites
 }
@@ -33,17 +36,21 @@ func (d *decoder) sites(sections []*section) []*Site {
 // every address, so no container can have the port, and requests would run in circles.
 func (d *decoder) loops(sites []*Site) {
 	serves := map[uint16]*Site{}
+	asked := map[uint16]hcl.Range{}
 	for _, s := range sites {
-		serves[s.Port.V] = s
+		for _, port := range s.Ports() {
+			serves[port.V], asked[port.V] = s, port.Range
+		}
 	}
 	for _, s := range sites {
-		other, loop := serves[s.Upstream.V.Port()]
+		port := s.Upstream.V.Port()
+		other, loop := serves[port]
 		if !loop || !s.Upstream.V.IsValid() {
 			continue
 		}
 		d.diags = append(d.diags, invalid(fault{
 			summary: "Upstream is nginx itself",
-			why:     fmt.Sprintf("Nginx serves port %d on all addresses, because the site %q at %s asks for it; no container can listen there.", other.Port.V, other.Name.V, place(other.Port.Range)),
+			why:     fmt.Sprintf("Nginx serves port %d on all addresses, because the site %q at %s asks for it; no container can listen there.", port, other.Name.V, place(asked[port])),
 			hint:    "publish the container on another port of 127.0.0.1",
 		}, s.Upstream.Range))
 	}

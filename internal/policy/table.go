@@ -171,6 +171,6 @@ func siteRow() block {
 				doc: "The largest request body that is let through: bytes, or a number and k, m or g, at most 1024g. Nobody can fill the disk or the memory with one request.",
 			},
 		},
-		blocks: []block{headersRow()},
+		blocks: []block{headersRow(), tlsRow()},
 	}
 }

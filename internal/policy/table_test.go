@@ -67,7 +67,7 @@ func writeBlock(out *strings.Builder, at *block, r row, value string) {
 	out.WriteString(" {\n")
 	for _, a := range at.attrs {
 		written := ""
-		if a.required {
+		if a.required || a.name == r.attr.needs && at.name == r.block.name {
 			written = a.example
 		}
 		if !r.label && a.name == r.attr.name && value != "" {
@@ -121,7 +121,7 @@ func TestEveryExampleReachesThePolicy(t *testing.T) {
 			without := parseOne(t, "without.hcl", policyWith(r, ""))
 			example := r.attr.example
 			if r.attr.required || r.label {
-				example = strings.NewReplacer("8081", "8091", "9100", "9109", "app", "ape", "metrics", "matrix").Replace(example)
+				example = strings.NewReplacer("8081", "8091", "9100", "9109", "app", "ape", "metrics", "matrix", "kid-1", "kid-2", "account", "other").Replace(example)
 			}
 			with := parseOne(t, "with.hcl", policyWith(r, example))
 			if cmp.Equal(without, with, sameValues()) {
