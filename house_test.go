@@ -18,7 +18,7 @@ import (
 // below lists, for each package, the packages of molo that it may import.
 func below() map[string][]string {
 	data := []string{"internal/facts", "internal/policy", "internal/resource"}
-	compilers := append([]string{"firewall", "nginx"}, data...)
+	compilers := append([]string{"certificate", "firewall", "nginx"}, data...)
 	return map[string][]string{
 		"internal/facts":         {},
 		"internal/unitfile":      {},
@@ -26,13 +26,15 @@ func below() map[string][]string {
 		"internal/resource":      {"internal/jsontext"},
 		"internal/jsontext":      {},
 		"templates":              {},
+		"certificate":            data,
+		"certificate/certtest":   {},
 		"firewall":               data,
 		"firewall/ufwtest":       {},
-		"nginx":                  append([]string{"templates"}, data...),
+		"nginx":                  append([]string{"certificate", "templates"}, data...),
 		"provision":              append([]string{"internal/jsontext"}, compilers...),
-		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "internal/unitfile", "nginx", "provision"},
-		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
-		"cmd/agent":              {"firewall", "internal/facts", "internal/host", "internal/policy", "provision"},
+		"internal/host":          {"certificate", "internal/facts", "internal/jsontext", "internal/resource", "internal/unitfile", "nginx", "provision"},
+		"internal/host/hosttest": {"certificate", "internal/facts", "internal/resource", "provision"},
+		"cmd/agent":              {"certificate", "firewall", "internal/facts", "internal/host", "internal/policy", "provision"},
 		"internal/lab":           {},
 		"internal/lab/server":    {},
 		"internal/lab/labtest":   {"internal/lab"},

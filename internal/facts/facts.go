@@ -147,6 +147,7 @@ type Nginx struct {
 	// DefaultSite is the target of /etc/nginx/sites-enabled/default while Debian's
 	// own default site is enabled there.
 	DefaultSite string `json:"default_site,omitempty"`
+	TLS         TLS    `json:"tls,omitzero"`
 }
 
 // Flow is a connection that the kernel tracks and forwards to a container.
