@@ -17,7 +17,9 @@ const reserved = "molo.invalid"
 func check(sites []*policy.Site) error {
 	served := map[uint16]bool{}
 	for _, s := range sites {
-		served[s.Port.V] = true
+		for _, port := range s.Ports() {
+			served[port.V] = true
+		}
 	}
 	seen := map[string]*policy.Site{}
 	var errs []error

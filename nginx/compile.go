@@ -7,9 +7,11 @@
 //	http.conf        the ports, what unknown names get, which generation this is
 //	server.conf      what holds for every server: timeouts and bounds of requests
 //	proxy.conf       how requests go to applications, and what comes back
+//	tls.conf         versions and ciphers of TLS, for the sites that have it
+//	acme.conf        where an authority looks before it issues a certificate
 //	sites/NAME.conf  one site: its name, its headers, its upstream
 //
-// A further concern, such as TLS or a log, is a file beside these and an include
+// A further concern, such as a log, is a file beside these and an include
 // in the servers it concerns. The text is in package templates.
 //
 // A value gets into a file only as a token, which cannot be anything but one word,
@@ -54,14 +56,14 @@ func Compile(sites []*policy.Site, host facts.Nginx) ([]resource.Resource, error
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(check(sites), foreign.collisions(sites)); err != nil {
+	if err := errors.Join(check(sites), checkTLS(sites, host.TLS), foreign.collisions(sites)); err != nil {
 		return nil, err
 	}
 	tables, err := hashTables(sites, foreign)
 	if err != nil {
 		return nil, err
 	}
-	r, err := newRenderer(sites, tables)
+	r, err := newRenderer(sites, tables, host.TLS)
 	if err != nil {
 		return nil, err
 	}

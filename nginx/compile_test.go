@@ -100,7 +100,7 @@ func TestDefaultSiteStaysAwayOnceItIs(t *testing.T) {
 // Compile has its own lint read everything: a template that breaks an invariant
 // never gets to a host.
 func TestCompileLintsWhatItRendered(t *testing.T) {
-	r, err := newRenderer(newSites(t, twoSites), tables{})
+	r, err := newRenderer(newSites(t, twoSites), tables{}, facts.TLS{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,6 +90,7 @@ func (f foreign) collisions(sites []*policy.Site) error {
 		for _, s := range sites {
 			errs = append(errs, sameName(s, server, sockets))
 		}
+		errs = append(errs, tlsCollisions(sites, sockets))
 		for _, port := range slices.Sorted(maps.Keys(first)) {
 			for _, socket := range sockets {
 				errs = append(errs, sameSocket(first[port], socket))
@@ -101,10 +102,10 @@ func (f foreign) collisions(sites []*policy.Site) error {
 
 // sameName is the error of a site that a foreign server serves too.
 func sameName(s *policy.Site, server directive, sockets []socket) error {
-	shared := slices.ContainsFunc(sockets, func(k socket) bool { return k.covers(s.Port.V) })
+	port, shared := sharedPort(s, sockets)
 	for _, d := range server.block {
 		if shared && d.name == "server_name" && slices.ContainsFunc(d.args, func(name string) bool { return names(name, s.Name.V) }) {
-			return wrong(s, "%s serves the same name on port %d, and nginx would ignore one of the two", d, s.Port.V)
+			return wrong(s, "%s serves the same name on port %d, and nginx would ignore one of the two", d, port)
 		}
 	}
 	return nil

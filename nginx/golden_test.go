@@ -24,8 +24,8 @@ var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 // golden file of their own.
 var unvaried = []string{"tree/server.conf", "tree/proxy.conf", Entry}
 
-// Every file of testdata holds sites, perhaps facts.json, and everything that
-// Compile makes of them: the ids of the resources and the files, or the error.
+// Every file of testdata holds sites, perhaps facts.json and the names that there are
+// certificates for, and everything that Compile makes of them: the ids of the resources and the files, or the error.
 func TestCompileRendersTheGoldenFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) < 5 {
@@ -79,7 +79,7 @@ func compile(t testing.TB, sites []*policy.Site, host facts.Nginx) []resource.Re
 // split parts an archive into what goes in and what comes out.
 func split(archive *txtar.Archive) (input, output []txtar.File) {
 	for _, f := range archive.Files {
-		if f.Name == "sites" || f.Name == "facts.json" {
+		if f.Name == "sites" || f.Name == "facts.json" || f.Name == "certificates" {
 			input = append(input, f)
 		} else {
 			output = append(output, f)
@@ -93,13 +93,17 @@ func compileArchive(t *testing.T, input []txtar.File) []txtar.File {
 	t.Helper()
 	var sites string
 	var host facts.Nginx
+	names := ""
 	for _, f := range input {
 		if f.Name == "sites" {
 			sites = string(f.Data)
+		} else if f.Name == "certificates" {
+			names = string(f.Data)
 		} else if err := json.Unmarshal(f.Data, &host); err != nil {
 			t.Fatal(err)
 		}
 	}
+	host.TLS.Certificates = certificates(t, strings.Fields(names)...)
 	resources, err := Compile(newSites(t, sites), host)
 	if err != nil {
 		return []txtar.File{{Name: "error", Data: []byte(err.Error() + "\n")}}

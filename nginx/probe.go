@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
 )
@@ -74,20 +75,22 @@ func (d directive) generation() string {
 type Expectation struct {
 	Site    string            `json:"site"` // the Host of the request
 	Port    uint16            `json:"port"`
+	TLS     bool              `json:"tls,omitempty"`
 	Headers map[string]string `json:"headers"` // each exactly once
 }
 
 // Expectations returns what the sites have to answer, in their order.
-func Expectations(sites []*policy.Site) []Expectation {
+func Expectations(sites []*policy.Site, host facts.TLS) []Expectation {
 	var out []Expectation
 	for _, s := range sites {
-		e := Expectation{Site: s.Name.V, Port: s.Port.V, Headers: map[string]string{}}
-		for _, h := range s.Headers {
-			if h.Value.V != "" {
-				e.Headers[h.Name] = h.Value.V
+		for _, e := range proofs(s, host) {
+			for _, h := range s.Headers {
+				if h.Value.V != "" && (e.TLS || !overTLS(h.Name)) {
+					e.Headers[h.Name] = h.Value.V
+				}
 			}
+			out = append(out, e)
 		}
-		out = append(out, e)
 	}
 	return out
 }

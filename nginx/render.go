@@ -8,6 +8,7 @@ import (
 	"slices"
 	"text/template"
 
+	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
 	"molo/templates"
@@ -17,13 +18,15 @@ import (
 type renderer struct {
 	templates *template.Template
 	sites     []*policy.Site
-	ports     []uint16 // that the sites use, ascending
+	ports     []uint16 // that the sites use for plain HTTP, ascending
 	tables    tables
+	tls       facts.TLS
 }
 
 // httpData is what http.conf.tmpl is given.
 type httpData struct {
 	Ports               []token
+	TLSPorts            []tlsPort
 	Generation          token
 	HashBucket, HashMax *token // nil: nginx's default, or the owner's own value, holds
 }
@@ -33,18 +36,21 @@ type siteData struct {
 	Name, Port, Upstream, MaxBody token
 	PortInHost                    bool // a browser writes the port into the Host header
 	Headers                       []headerData
+	PlainHeaders                  []headerData // those that may be sent over plain HTTP
+	TLS                           *tlsData     // nil: plain HTTP alone
+	Challenge                     bool         // an authority asks here
 }
 
 // headerData is one header of a site.
 type headerData struct{ Name, Value token }
 
 // newRenderer returns a renderer of sites that passed check.
-func newRenderer(sites []*policy.Site, tables tables) (*renderer, error) {
+func newRenderer(sites []*policy.Site, tables tables, tls facts.TLS) (*renderer, error) {
 	set, err := templates.Parse("nginx")
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{templates: set, sites: sites, tables: tables}
+	r := &renderer{templates: set, sites: sites, tables: tables, tls: tls}
 	for _, s := range sites {
 		r.ports = append(r.ports, s.Port.V)
 	}
@@ -64,6 +70,9 @@ func (r *renderer) tree() (map[string]page, error) {
 			return nil, err
 		}
 		pages[name] = p
+	}
+	if err := r.tlsPages(pages); err != nil {
+		return nil, err
 	}
 	var errs []error
 	for _, s := range r.sites {
@@ -89,6 +98,7 @@ func (r *renderer) http(generation string) (page, error) {
 	for _, p := range r.ports {
 		data.Ports = append(data.Ports, s.take(number(int(p))))
 	}
+	data.TLSPorts = r.tlsPorts(s)
 	if r.tables.bucket > 0 {
 		data.HashBucket = new(s.take(number(r.tables.bucket)))
 	}
@@ -112,13 +122,28 @@ func (r *renderer) site(site *policy.Site) (page, error) {
 		Upstream:   put(s, site.Upstream, loopback),
 		MaxBody:    put(s, site.MaxBody, size),
 		PortInHost: site.Port.V != 80,
+		Challenge:  site.TLS != nil && site.TLS.ACME != nil,
+	}
+	stage := r.stage(site)
+	if stage == secure {
+		data.TLS = r.tlsSite(s, site)
+		data.PortInHost = site.TLS.Port.V != 443
 	}
 	for _, h := range site.Headers {
 		if h.Value.V == "" {
 			continue
 		}
 		name := policy.Value[string]{V: h.Name, Range: h.Value.Range}
-		data.Headers = append(data.Headers, headerData{put(s, name, fieldName), put(s, h.Value, fieldValue)})
+		header := headerData{put(s, name, fieldName), put(s, h.Value, fieldValue)}
+		if !overTLS(h.Name) {
+			data.PlainHeaders = append(data.PlainHeaders, header)
+		}
+		if stage == secure || !overTLS(h.Name) {
+			data.Headers = append(data.Headers, header)
+		}
+	}
+	if stage == waiting {
+		return s.render(r.templates, "waiting.conf", data)
 	}
 	return s.render(r.templates, "site.conf", data)
 }

@@ -23,7 +23,7 @@ func nginxPart(sites []*policy.Site, n facts.Nginx) (Part, error) {
 	if err != nil {
 		return Part{}, err
 	}
-	serves := NginxServes{Sites: nginx.Expectations(sites)}
+	serves := NginxServes{Sites: nginx.Expectations(sites, n.TLS)}
 	for _, r := range resources {
 		part.Want = append(part.Want, Wanted{Resource: r, From: From(sites[0].Range)})
 		if tree, ok := r.(resource.Tree); ok {

@@ -20,7 +20,10 @@ func TestParseFindsTheTemplatesOfADirectory(t *testing.T) {
 		got = append(got, tmpl.Name())
 	}
 	slices.Sort(got)
-	want := []string{"http.conf.tmpl", "molo.conf.tmpl", "proxy.conf.tmpl", "server.conf.tmpl", "site.conf.tmpl"}
+	want := []string{
+		"acme.conf.tmpl", "http.conf.tmpl", "molo.conf.tmpl", "proxy.conf.tmpl", "server.conf.tmpl", "site.conf.tmpl",
+		"tls-catch-all", "tls-certificate", "tls-listen", "tls-plain", "tls-redirect", "tls-servers.conf.tmpl", "tls.conf.tmpl", "waiting.conf.tmpl",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -25,7 +25,7 @@ func tlsRow() block {
 			},
 			{
 				name: "client_ca", kind: "path", example: `"/etc/molo/clients.pem"`, read: text(filePath),
-				doc: "The authorities that sign the certificates of clients, in PEM. With it, clients are asked for one; who they are goes to the application as `X-SSL-Client-Verify`, `X-SSL-Client-Subject` and `X-SSL-Client-Fingerprint`.",
+				doc: "The authorities that sign the certificates of clients, in PEM. With it, clients are asked for one; who they are goes to the application as `X-SSL-Client-Verify`, `X-SSL-Client-Subject` and `X-SSL-Client-Serial`.",
 			},
 			{
 				name: "client_certificate", kind: "string", needs: "client_ca", fallback: `"required"`, allowed: []string{"required", "optional"}, example: `"optional"`,
