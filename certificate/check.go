@@ -31,7 +31,7 @@ func CheckFiles(sites []*policy.Site, t facts.TLS) error {
 
 // checkPair checks the certificate and the key of the owner's.
 func checkPair(s *policy.Site, t facts.TLS) error {
-	c := t.Certificates[s.Name.V]
+	c := Of(s, t)
 	if mode := c.Key.Mode; mode&0o027 != 0 {
 		return in(s, s.TLS.Key.Range, c.KeyPath, fmt.Errorf("others than root may read or change the key (mode %04o)\nhint: chmod 0600 %s", mode, c.KeyPath))
 	}
@@ -69,7 +69,7 @@ func OutOfTime(sites []*policy.Site, t facts.TLS) []string {
 		if s.TLS == nil || s.TLS.ACME != nil {
 			continue
 		}
-		c := t.Certificates[s.Name.V]
+		c := Of(s, t)
 		pair, err := NewPair(c)
 		if err != nil {
 			continue

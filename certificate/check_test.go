@@ -89,7 +89,7 @@ func TestCheckFilesNamesFileAndLine(t *testing.T) {
 		{"a key that everybody may read", files(good.Chain(), good.Key, 0o644), "policies.hcl:5: site \"app.example.no\": /etc/ssl/app.key: others than root may read or change the key (mode 0644)\nhint: chmod 0600 /etc/ssl/app.key"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tls := facts.TLS{Now: now(), Certificates: map[string]facts.Certificate{"app.example.no": tc.files}}
+			tls := facts.TLS{Now: now(), Files: map[string]facts.Certificate{"app.example.no": tc.files}}
 			err := CheckFiles([]*policy.Site{fileSite("app.example.no", "")}, tls)
 			if got := text(err); !strings.HasPrefix(got, tc.want) || tc.want == "" && err != nil {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
@@ -112,7 +112,7 @@ func TestACertificateOutOfItsTimeIsServedOnButNeverIntroduced(t *testing.T) {
 	i := a.Issue(t, certtest.Leaf{Names: []string{"app.example.no"}, From: now().AddDate(0, 0, -90), Until: now().AddDate(0, 0, -1)})
 	sites := []*policy.Site{fileSite("app.example.no", "")}
 	c := files(i.Chain(), i.Key, 0o600)
-	tls := facts.TLS{Now: now(), Certificates: map[string]facts.Certificate{"app.example.no": c}}
+	tls := facts.TLS{Now: now(), Files: map[string]facts.Certificate{"app.example.no": c}}
 	if CheckFiles(sites, tls) == nil {
 		t.Error("an expired certificate may be introduced")
 	}
@@ -145,7 +145,7 @@ func TestCheckFilesReadsTheAuthoritiesOfClients(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			tls := facts.TLS{
 				Now: now(), ClientCAs: map[string]facts.File{"/etc/clients.pem": tc.file},
-				Certificates: map[string]facts.Certificate{"app.example.no": files(good.Chain(), good.Key, 0o600)},
+				Files: map[string]facts.Certificate{"app.example.no": files(good.Chain(), good.Key, 0o600)},
 			}
 			if got := text(CheckFiles([]*policy.Site{fileSite("app.example.no", "/etc/clients.pem")}, tls)); got != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)

@@ -49,7 +49,7 @@ func Report(sites []*policy.Site, t facts.TLS) []Status {
 }
 
 func status(s *policy.Site, t facts.TLS) Status {
-	c := t.Certificates[s.Name.V]
+	c := Of(s, t)
 	out := Status{Site: s.Name.V, State: None, Names: Names(s), Authority: "file", Path: c.ChainPath}
 	pair, err := NewPair(c)
 	if err == nil {

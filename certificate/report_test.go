@@ -36,7 +36,8 @@ func TestReportSaysHowEachCertificateStands(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			at := now().Add(tc.at)
-			got := Report([]*policy.Site{{}, tc.site}, facts.TLS{Now: at, Certificates: map[string]facts.Certificate{tc.site.Name.V: tc.have}})
+			have := map[string]facts.Certificate{tc.site.Name.V: tc.have}
+			got := Report([]*policy.Site{{}, tc.site}, facts.TLS{Now: at, Ordered: have, Files: have})
 			if len(got) != 1 {
 				t.Fatalf("%d certificates, want 1", len(got))
 			}

@@ -51,6 +51,14 @@ func Wants(sites []*policy.Site) []Want {
 // Names lists the names that a site's certificate has to cover.
 func Names(s *policy.Site) []string { return []string{s.Name.V} }
 
+// Of returns what there is of the site's certificate.
+func Of(s *policy.Site, t facts.TLS) facts.Certificate {
+	if s.TLS.ACME == nil {
+		return t.Files[s.Name.V]
+	}
+	return t.Ordered[s.Name.V]
+}
+
 // ordered says what the site's certificate is to be ordered with.
 func ordered(s *policy.Site) facts.Ordered {
 	a := s.TLS.ACME

@@ -103,7 +103,8 @@ func compileArchive(t *testing.T, input []txtar.File) []txtar.File {
 			t.Fatal(err)
 		}
 	}
-	host.TLS.Certificates = certificates(t, strings.Fields(names)...)
+	host.TLS.Ordered = certificates(t, strings.Fields(names)...)
+	host.TLS.Files = host.TLS.Ordered
 	resources, err := Compile(newSites(t, sites), host)
 	if err != nil {
 		return []txtar.File{{Name: "error", Data: []byte(err.Error() + "\n")}}

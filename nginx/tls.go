@@ -55,7 +55,7 @@ func stageOf(s *policy.Site, host facts.TLS) stage {
 	if s.TLS == nil {
 		return plain
 	}
-	_, err := certificate.NewPair(host.Certificates[s.Name.V])
+	_, err := certificate.NewPair(certificate.Of(s, host))
 	switch {
 	case err == nil:
 		return secure
@@ -88,7 +88,7 @@ func checkTLS(sites []*policy.Site, host facts.TLS) error {
 
 // tlsSite returns what the site's templates are given.
 func (r *renderer) tlsSite(s *sheet, site *policy.Site) *tlsData {
-	have := r.tls.Certificates[site.Name.V]
+	have := certificate.Of(site, r.tls)
 	data := &tlsData{
 		Port:  put(s, site.TLS.Port, portNumber),
 		HTTP2: !r.tls.Can.HTTP2,

@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -31,7 +32,7 @@ func Handshakes(sites []*policy.Site, host facts.TLS) []Handshake {
 		if stageOf(s, host) != secure {
 			continue
 		}
-		pair, err := certificate.NewPair(host.Certificates[s.Name.V])
+		pair, err := certificate.NewPair(certificate.Of(s, host))
 		if err != nil {
 			continue // stageOf has looked at the same pair
 		}
@@ -59,7 +60,7 @@ func Served(files map[string][]byte) map[string]facts.Served {
 		for _, server := range serversOf(tree) {
 			for _, name := range serverNamesOf(server) {
 				s := out[name]
-				s.Digest = digest
+				s.Digest, s.Chain = digest, cmp.Or(s.Chain, chainOf(server))
 				s.Plain = s.Plain || passesPlain(server)
 				out[name] = s
 			}
@@ -77,6 +78,16 @@ func serverNamesOf(server directive) []string {
 		}
 	}
 	return names
+}
+
+// chainOf returns the path of a server's certificate, or "".
+func chainOf(server directive) string {
+	for _, d := range server.block {
+		if d.name == "ssl_certificate" && len(d.args) == 1 {
+			return d.args[0]
+		}
+	}
+	return ""
 }
 
 // passesPlain reports whether a server passes requests on that come over plain HTTP.

@@ -50,7 +50,8 @@ var modern = facts.Can{Reject: true, HTTP2: true, HTTP3: true, MLKEM: true}
 
 func secured(t testing.TB, names ...string) facts.Nginx {
 	t.Helper()
-	return facts.Nginx{TLS: facts.TLS{Can: modern, Certificates: certificates(t, names...)}}
+	have := certificates(t, names...)
+	return facts.Nginx{TLS: facts.TLS{Can: modern, Ordered: have, Files: have}}
 }
 
 const tlsSite = "site app.example.no 127.0.0.1:8080 80 1048576\n\tX-Frame-Options: DENY\n\tStrict-Transport-Security: max-age=300\n\ttls: "
@@ -193,11 +194,11 @@ func TestARenewedFileIsAnotherGeneration(t *testing.T) {
 	host.TLS.ClientCAs = map[string]facts.File{"/etc/clients.pem": client}
 	generation := func() string { return resource.Generation(treeOf(t, compile(t, sites, host)).Files) }
 	seen := map[string]string{generation(): "nothing"}
-	renewed := host.TLS.Certificates["app.example.no"]
+	renewed := host.TLS.Files["app.example.no"]
 	renewed.Chain = certificates(t, "www.app.example.no")["www.app.example.no"].Chain
 	renewed.Key = certificates(t, "www.app.example.no")["www.app.example.no"].Key
 	for name, change := range map[string]func(){
-		"the certificate":         func() { host.TLS.Certificates["app.example.no"] = renewed },
+		"the certificate":         func() { host.TLS.Files["app.example.no"] = renewed },
 		"the clients' authority":  func() { host.TLS.ClientCAs["/etc/clients.pem"] = facts.File{PEM: client.PEM + client.PEM} },
 		"whether clients need it": func() { sites[0].TLS.Clients.V = "optional" },
 	} {
@@ -216,7 +217,7 @@ func TestARenewedFileIsAnotherGeneration(t *testing.T) {
 func TestHandshakesAndExpectationsOfSecureSites(t *testing.T) {
 	sites := newSites(t, tlsSite+"acme\nsite b.example.no 127.0.0.1:8080 80 1\n\ttls: acme\nsite c.example.no 127.0.0.1:8080 80 1")
 	host := secured(t, "app.example.no").TLS
-	pair, err := certificate.NewPair(host.Certificates["app.example.no"])
+	pair, err := certificate.NewPair(host.Ordered["app.example.no"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +269,7 @@ func TestNothingBreaksOutOfAPath(t *testing.T) {
 }
 
 func change(host facts.Nginx, f func(c *facts.Certificate)) {
-	c := host.TLS.Certificates["app.example.no"]
+	c := host.TLS.Files["app.example.no"]
 	f(&c)
-	host.TLS.Certificates["app.example.no"] = c
+	host.TLS.Files["app.example.no"] = c
 }

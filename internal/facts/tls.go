@@ -10,10 +10,11 @@ type TLS struct {
 	// Now is the time by the host's clock: whether a certificate is due depends on it.
 	Now time.Time `json:"now"`
 	Can Can       `json:"can"`
-	// Certificates holds what is there for each site: files of the owner's, or of an
-	// earlier order. Those of sites that are gone are among them.
-	Certificates map[string]Certificate `json:"certificates,omitempty"`
-	ClientCAs    map[string]File        `json:"client_cas,omitempty"` // by path
+	// Files holds the owner's files for each site that names some.
+	Files map[string]Certificate `json:"files,omitempty"`
+	// Ordered holds what was ordered for each site, those that are gone among them.
+	Ordered   map[string]Certificate `json:"ordered,omitempty"`
+	ClientCAs map[string]File        `json:"client_cas,omitempty"` // by path
 	// Live is what the sites of molo's live tree are served with.
 	Live map[string]Served `json:"live,omitempty"`
 	// Blind says that none of this may be read.
@@ -85,5 +86,6 @@ type Failure struct {
 // Served says how a site is served.
 type Served struct {
 	Plain  bool   `json:"plain,omitempty"`  // its application is reached over plain HTTP
-	Digest string `json:"digest,omitempty"` // of the owner's certificate that it is served with
+	Chain  string `json:"chain,omitempty"`  // path of its certificate
+	Digest string `json:"digest,omitempty"` // of the owner's files that it is served with
 }
