@@ -80,10 +80,11 @@ func another(want facts.Ordered, have *facts.Ordered, pair Pair) string {
 }
 
 // postponed lets a due order wait until an earlier failure allows another try. A
-// failure in what is now the future was noted by a clock that was wrong.
+// failure in what is now the future was noted by a clock that was wrong, and no pause is
+// longer than the longest, whatever stands in the file.
 func postponed(d Decision, f *facts.Failure, now time.Time) Decision {
-	if f != nil && !now.Before(f.At) && now.Before(f.Until) {
-		d.Until = f.Until
+	if f != nil && !now.Before(f.At) && now.Before(earlier(f.Until, f.At.Add(longestLimit))) {
+		d.Until = earlier(f.Until, f.At.Add(longestLimit))
 		return d
 	}
 	d.Order = true
@@ -142,5 +143,12 @@ func Ask(c facts.Certificate, now time.Time) bool {
 		return false
 	}
 	r := c.Renewal
-	return r == nil || r.Leaf != pair.Digest() || now.Before(r.Asked) || !now.Before(r.Next)
+	return r == nil || r.Leaf != pair.Digest() || now.Before(r.Asked) || !now.Before(earlier(r.Next, r.Asked.Add(askAgainMost)))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

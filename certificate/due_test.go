@@ -73,6 +73,7 @@ func TestDecide(t *testing.T) {
 		{"none, and an order has failed just now", facts.Certificate{Failure: failed}, day(0), false, "there is none yet"},
 		{"none, and an order has failed an hour ago", facts.Certificate{Failure: failed}, now().Add(time.Hour), true, "there is none yet"},
 		{"none, and an order has failed in what is the future again", facts.Certificate{Failure: failed}, day(-100), true, "there is none yet"},
+		{"none, and a pause that is longer than any", facts.Certificate{Failure: &facts.Failure{At: now(), Until: day(10000)}}, day(7), true, "there is none yet"},
 		{"a third of its life has gone", ninety, day(0), false, ""},
 		{"nearly two thirds have gone", ninety, day(29.9), false, ""},
 		{"a third is left", ninety, day(30), true, "a third of its life is left"},
@@ -154,6 +155,8 @@ func TestAsk(t *testing.T) {
 	asked.Renewal = window(t, c, now(), now().Add(time.Hour))
 	other := c
 	other.Renewal = window(t, had(t, now(), now().Add(dayLong)), now(), now().Add(time.Hour))
+	stuck := asked
+	stuck.Renewal = &facts.Renewal{Leaf: leafOf(t, c), Asked: now(), Next: now().Add(10000 * dayLong)}
 	foreign := c
 	foreign.Ordered = nil
 	for _, tc := range []struct {
@@ -166,6 +169,7 @@ func TestAsk(t *testing.T) {
 		{"asked just now", asked, now(), false},
 		{"asked, just before the next time", asked, now().Add(time.Hour - time.Second), false},
 		{"asked, and it is time again", asked, now().Add(time.Hour), true},
+		{"asked, and a next time that is never", stuck, now().Add(25 * time.Hour), true},
 		{"asked in what is the future again", asked, now().Add(-time.Minute), true},
 		{"asked about the one before", other, now(), true},
 		{"no certificate", facts.Certificate{}, now(), false},

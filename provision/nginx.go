@@ -3,6 +3,7 @@ package provision
 import (
 	"slices"
 
+	"molo/certificate"
 	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
@@ -19,11 +20,19 @@ func nginxPart(sites []*policy.Site, n facts.Nginx) (Part, error) {
 		part.Blocked = "nginx is not installed\nhint: apt-get install nginx-light"
 		return part, nil
 	}
+	if n.TLS.Blind && len(certificate.Wants(sites)) > 0 {
+		return part, nil // what is not known is listed in Facts.Unknown
+	}
+	if err := certificate.CheckFiles(sites, n.TLS); err != nil {
+		part.Blocked = err.Error()
+		return part, nil
+	}
 	resources, err := nginx.Compile(sites, n)
 	if err != nil {
 		return Part{}, err
 	}
-	serves := NginxServes{Sites: nginx.Expectations(sites, n.TLS)}
+	part.Violations = certificate.OutOfTime(sites, n.TLS)
+	serves := NginxServes{Handshakes: nginx.Handshakes(sites, n.TLS), Sites: nginx.Expectations(sites, n.TLS)}
 	for _, r := range resources {
 		part.Want = append(part.Want, Wanted{Resource: r, From: From(sites[0].Range)})
 		if tree, ok := r.(resource.Tree); ok {
