@@ -37,6 +37,7 @@ func below() map[string][]string {
 		"cmd/agent":              {"certificate", "firewall", "internal/facts", "internal/host", "internal/policy", "provision"},
 		"internal/lab":           {},
 		"internal/lab/server":    {},
+		"internal/lab/pebble":    {"certificate/certtest", "internal/lab"},
 		"internal/lab/labtest":   {"internal/lab"},
 		"cmd/lab":                {"internal/lab"},
 	}
@@ -44,7 +45,7 @@ func below() map[string][]string {
 
 // outside lists the packages that may touch the machine.
 func outside() []string {
-	return []string{"internal/host", "cmd/agent", "internal/lab", "internal/lab/server", "internal/lab/labtest", "cmd/lab"}
+	return []string{"internal/host", "cmd/agent", "internal/lab", "internal/lab/server", "internal/lab/labtest", "internal/lab/pebble", "cmd/lab"}
 }
 
 // source is one Go file that is no test.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"molo/provision"
 )
@@ -24,6 +25,9 @@ const (
 type Host struct {
 	root string // "/" or the directory that holds an image's files
 	log  *slog.Logger
+	now  func() time.Time
+	// challengePort is where nginx answers authorities.
+	challengePort uint16
 }
 
 var (
@@ -43,7 +47,7 @@ func New(root string, log *slog.Logger) (*Host, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("finding the root directory: %s is not a directory", abs)
 	}
-	return &Host{root: abs, log: log}, nil
+	return &Host{root: abs, log: log, now: time.Now, challengePort: challengePort}, nil
 }
 
 // offline says that there are only files.

@@ -34,7 +34,7 @@ const (
 // answers there, and then every site for its headers. "nginx -t" and a reload that
 // returns 0 prove neither: a port that another process holds fails neither of them.
 func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{Timeout: time.Second}).DialContext}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: loopbackDialer().DialContext}
 	defer transport.CloseIdleConnections()
 	return poll(ctx, nginxSwap, func(ctx context.Context) error {
 		for range inARow {
@@ -42,19 +42,18 @@ func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
 				return err
 			}
 		}
+		if err := askTLS(ctx, p.Handshakes); err != nil {
+			return err
+		}
 		return askSites(ctx, transport, p.Sites)
 	})
 }
 
 // askGeneration asks on every port and over both families, where there are two.
 func askGeneration(ctx context.Context, transport http.RoundTripper, probes []nginx.Probe) error {
-	addresses := []string{"127.0.0.1"}
-	if hasIPv6() {
-		addresses = append(addresses, "::1")
-	}
 	for _, q := range probes {
-		for _, address := range addresses {
-			_, body, err := get(ctx, transport, address, q.Port, q.Host, q.Path)
+		for _, address := range loopbacks() {
+			_, body, err := get(ctx, transport, "http", address, q.Port, q.Host, q.Path)
 			if err != nil {
 				return fmt.Errorf("port %d: %w", q.Port, err)
 			}
@@ -67,9 +66,13 @@ func askGeneration(ctx context.Context, transport http.RoundTripper, probes []ng
 }
 
 // askSites asks every site and looks at its headers.
-func askSites(ctx context.Context, transport http.RoundTripper, sites []nginx.Expectation) error {
+func askSites(ctx context.Context, transport *http.Transport, sites []nginx.Expectation) error {
 	for _, site := range sites {
-		header, _, err := get(ctx, transport, "127.0.0.1", site.Port, site.Site, hidden)
+		scheme, transport := "http", transport
+		if site.TLS {
+			scheme, transport = "https", secureTransport(site.Site)
+		}
+		header, _, err := get(ctx, transport, scheme, "127.0.0.1", site.Port, site.Site, hidden)
 		if err != nil {
 			return fmt.Errorf("site %s: %w", site.Site, err)
 		}
@@ -89,8 +92,8 @@ func hasIPv6() bool {
 }
 
 // get sends one request to loopback. It follows no redirect and reads a short body only.
-func get(ctx context.Context, transport http.RoundTripper, address string, port uint16, host, path string) (http.Header, string, error) {
-	url := "http://" + net.JoinHostPort(address, strconv.Itoa(int(port))) + path
+func get(ctx context.Context, transport http.RoundTripper, scheme, address string, port uint16, host, path string) (http.Header, string, error) {
+	url := scheme + "://" + net.JoinHostPort(address, strconv.Itoa(int(port))) + path
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, "", err

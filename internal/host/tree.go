@@ -82,7 +82,7 @@ func (h *Host) writeGeneration(dir string, files map[string][]byte) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		if err := writeSynced(path, data); err != nil {
+		if err := writeSynced(path, data, 0o644); err != nil {
 			return err
 		}
 	}
@@ -98,8 +98,8 @@ func (h *Host) writeGeneration(dir string, files map[string][]byte) error {
 	return syncDir(filepath.Dir(dir))
 }
 
-func writeSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+func writeSynced(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return err
 	}
