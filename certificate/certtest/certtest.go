@@ -127,3 +127,6 @@ func sign(t testing.TB, template, parent *x509.Certificate, public crypto.Public
 func encode(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
+
+// PEM encodes a certificate.
+func PEM(c *x509.Certificate) []byte { return encode("CERTIFICATE", c.Raw) }

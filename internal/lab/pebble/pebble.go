@@ -16,6 +16,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,14 +46,16 @@ type Options struct {
 	// External is the key, by its identifier, of each account that may register; none:
 	// everybody may.
 	External map[string]string
+	// Refuses lists names that it issues no certificates for.
+	Refuses []string
 }
 
 // Authority is a running authority.
 type Authority struct {
 	Directory string // URL
 	CA        []byte // the root that the directory's own certificate comes from, PEM
-	Log       *bytes.Buffer
 
+	log     *log
 	options Options
 	client  *http.Client
 	cmd     *exec.Cmd
@@ -99,6 +103,9 @@ func (a *Authority) config(t testing.TB) []byte {
 			"shortlived": map[string]any{"description": "six days", "validityPeriod": 6 * 24 * 3600},
 		},
 	}
+	if len(a.options.Refuses) > 0 {
+		config["domainBlocklist"] = a.options.Refuses
+	}
 	if len(a.options.External) > 0 {
 		config["externalAccountBindingRequired"] = true
 		config["externalAccountMACKeys"] = a.options.External
@@ -121,8 +128,8 @@ func (a *Authority) Start(t testing.TB) {
 	a.cmd = a.options.Command(context.WithoutCancel(t.Context()), binary, "-strict", "-config", filepath.Join(a.files, "config.json"),
 		"-dnsserver", a.options.Resolver.Addr().String())
 	a.cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_AUTHZREUSE=0", fmt.Sprintf("PEBBLE_WFE_NONCEREJECT=%d", a.options.NonceRejects))
-	a.Log = &bytes.Buffer{}
-	a.cmd.Stdout, a.cmd.Stderr = a.Log, a.Log
+	a.log = &log{}
+	a.cmd.Stdout, a.cmd.Stderr = a.log, a.log
 	if err := a.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +140,7 @@ func (a *Authority) Start(t testing.TB) {
 		}
 		if time.Now().After(deadline) {
 			a.Stop()
-			t.Fatalf("Pebble does not answer: %v\n%s", err, a.Log)
+			t.Fatalf("Pebble does not answer: %v\n%s", err, a.log.text())
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -146,6 +153,27 @@ func (a *Authority) Stop() {
 			a.cmd.Wait() //nolint:errcheck // it was killed
 		}
 	}
+}
+
+// Requests counts the requests since it was started.
+func (a *Authority) Requests() int { return strings.Count(a.log.text(), "-> calling handler()") }
+
+// log keeps what Pebble says.
+type log struct {
+	mu   sync.Mutex
+	said bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.said.Write(p)
+}
+
+func (l *log) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.said.String()
 }
 
 // Roots returns what clients trust who trust this authority.
