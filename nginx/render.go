@@ -21,6 +21,7 @@ type renderer struct {
 	ports     []uint16 // that the sites use for plain HTTP, ascending
 	tables    tables
 	tls       facts.TLS
+	stages    map[*policy.Site]stage
 }
 
 // httpData is what http.conf.tmpl is given.
@@ -50,9 +51,10 @@ func newRenderer(sites []*policy.Site, tables tables, tls facts.TLS) (*renderer,
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{templates: set, sites: sites, tables: tables, tls: tls}
+	r := &renderer{templates: set, sites: sites, tables: tables, tls: tls, stages: map[*policy.Site]stage{}}
 	for _, s := range sites {
 		r.ports = append(r.ports, s.Port.V)
+		r.stages[s] = stageOf(s, tls)
 	}
 	slices.Sort(r.ports)
 	r.ports = slices.Compact(r.ports)
@@ -124,7 +126,7 @@ func (r *renderer) site(site *policy.Site) (page, error) {
 		PortInHost: site.Port.V != 80,
 		Challenge:  site.TLS != nil && site.TLS.ACME != nil,
 	}
-	stage := r.stage(site)
+	stage := r.stages[site]
 	if stage == secure {
 		data.TLS = r.tlsSite(s, site)
 		data.PortInHost = site.TLS.Port.V != 443

@@ -118,7 +118,7 @@ func (r *renderer) tlsSite(s *sheet, site *policy.Site) *tlsData {
 func (r *renderer) tlsPorts(s *sheet) []tlsPort {
 	quic := map[uint16]bool{}
 	for _, site := range r.sites {
-		if r.stage(site) == secure {
+		if r.stages[site] == secure {
 			quic[site.TLS.Port.V] = quic[site.TLS.Port.V] || site.TLS.HTTP3.V
 		}
 	}
@@ -139,7 +139,7 @@ func (r *renderer) tlsPages(pages map[string]page) error {
 	data := tlsSettings{MLKEM: r.tls.Can.MLKEM, HTTP2: r.tls.Can.HTTP2, Sessions: true}
 	var names []string
 	for _, site := range r.sites {
-		if r.stage(site) == secure {
+		if r.stages[site] == secure {
 			names = append(names, "tls.conf")
 			data.Sessions = data.Sessions && site.TLS.ClientCA.V == ""
 		}
@@ -157,9 +157,6 @@ func (r *renderer) tlsPages(pages map[string]page) error {
 	}
 	return nil
 }
-
-// stage says how a site is served.
-func (r *renderer) stage(s *policy.Site) stage { return stageOf(s, r.tls) }
 
 // overTLS reports whether a header may only be sent over TLS (RFC 6797, 7.2).
 func overTLS(name string) bool { return strings.EqualFold(name, "Strict-Transport-Security") }

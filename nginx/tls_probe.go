@@ -29,12 +29,12 @@ type Handshake struct {
 func Handshakes(sites []*policy.Site, host facts.TLS) []Handshake {
 	var all []Handshake
 	for _, s := range sites {
-		if stageOf(s, host) != secure {
+		if s.TLS == nil {
 			continue
 		}
 		pair, err := certificate.NewPair(certificate.Of(s, host))
 		if err != nil {
-			continue // stageOf has looked at the same pair
+			continue // not served over TLS: see stageOf
 		}
 		all = append(all, Handshake{Port: s.TLS.Port.V, Site: s.Name.V, Leaf: pair.Digest()})
 	}

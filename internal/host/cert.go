@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"molo/certificate"
@@ -30,21 +31,22 @@ const (
 func (h *Host) TLS(ctx context.Context, wants []certificate.Want) (facts.TLS, []facts.Unread, error) {
 	t := facts.TLS{Files: map[string]facts.Certificate{}, ClientCAs: map[string]facts.File{}}
 	var unread []facts.Unread
-	hidden := func(what string, err error) {
+	hidden := func(what string, err error, parts ...string) {
 		t.Blind = true
-		for _, part := range []string{provision.PartNginx, provision.PartCertificates} {
+		for _, part := range parts {
 			unread = append(unread, unreadable(what, part, err))
 		}
 	}
 	var err error
-	if t.Ordered, err = h.ordered(); errors.Is(err, fs.ErrPermission) && len(wants) > 0 {
-		hidden(certificate.Dir, err)
-	} else if err != nil && !errors.Is(err, fs.ErrPermission) {
+	switch t.Ordered, err = h.ordered(); {
+	case err != nil && !errors.Is(err, fs.ErrPermission):
 		return t, nil, err
+	case err != nil && slices.ContainsFunc(wants, func(w certificate.Want) bool { return w.Directory != "" }):
+		hidden(certificate.Dir, err, provision.PartNginx, provision.PartCertificates)
 	}
 	for _, w := range wants {
 		if err := h.ownersFiles(w, &t); err != nil {
-			hidden("the certificate of "+w.Site, err)
+			hidden("the certificate of "+w.Site, err, provision.PartNginx)
 		}
 	}
 	if len(wants)+len(t.Ordered) == 0 {

@@ -152,9 +152,18 @@ func TestNginxIsAskedWhatItCanDo(t *testing.T) {
 		"Debian 12":  {[]string{"ssl; ssl_reject_handshake on; }"}, facts.Can{Reject: true}},
 		"nothing":    {nil, facts.Can{}},
 	} {
-		if got := fakeNginx(t, tc.words...).askNginx(t.Context()); got != tc.want {
-			t.Errorf("%s: %+v, want %+v", name, got, tc.want)
+		if got, err := fakeNginx(t, tc.words...).askNginx(t.Context()); got != tc.want || err != nil {
+			t.Errorf("%s: %+v, %v, want %+v", name, got, err, tc.want)
 		}
+	}
+}
+
+// An nginx that could not say must not count for ever as one that can do nothing.
+func TestAnNginxThatDiesSaysNothing(t *testing.T) {
+	h := image(t, map[string]string{nginxProgram: "#!/bin/sh\nkill -KILL $$\n"})
+	must(t, os.Chmod(h.path(nginxProgram), 0o755))
+	if err := h.learn(t.Context()); err == nil {
+		t.Errorf("learnt %s", h.text(t, "/var/lib/molo/nginx-can.json"))
 	}
 }
 

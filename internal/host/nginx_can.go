@@ -37,7 +37,11 @@ func (h *Host) can(ctx context.Context) facts.Can {
 	if err := readJSON(h.canPath(), &k); err == nil && k.Files == h.nginxFiles() {
 		return k.Can
 	}
-	return h.askNginx(ctx)
+	can, err := h.askNginx(ctx)
+	if err != nil {
+		h.log.Warn("nginx can't be asked what it can do", "why", err)
+	}
+	return can
 }
 
 // learn keeps what nginx can do, where that is not known yet.
@@ -47,7 +51,11 @@ func (h *Host) learn(ctx context.Context) error {
 	if err := readJSON(h.canPath(), &k); err == nil && k.Files == files {
 		return nil
 	}
-	return h.writeJSON(h.canPath(), asked{Files: files, Can: h.askNginx(ctx)})
+	can, err := h.askNginx(ctx)
+	if err != nil {
+		return fmt.Errorf("asking nginx what it can do: %w", err)
+	}
+	return h.writeJSON(h.canPath(), asked{Files: files, Can: can})
 }
 
 // nginxFiles stands for nginx and the TLS library that it runs with.
@@ -69,36 +77,44 @@ func (h *Host) nginxFiles() string {
 }
 
 // askNginx has nginx test a configuration for each thing that it may be able to do.
-func (h *Host) askNginx(ctx context.Context) facts.Can {
+func (h *Host) askNginx(ctx context.Context) (can facts.Can, err error) {
 	const reject = "ssl_reject_handshake on;"
-	return facts.Can{
-		Reject: h.accepts(ctx, "ssl", reject),
-		HTTP2:  h.accepts(ctx, "ssl", "http2 on;"+reject),
-		HTTP3:  h.accepts(ctx, "quic reuseport", reject),
-		MLKEM:  h.accepts(ctx, "ssl", "ssl_ecdh_curve X25519MLKEM768:X25519;"+reject),
+	for _, q := range []struct {
+		answer             *bool
+		listen, directives string
+	}{
+		{&can.Reject, "ssl", reject},
+		{&can.HTTP2, "ssl", "http2 on;" + reject},
+		{&can.HTTP3, "quic reuseport", reject},
+		{&can.MLKEM, "ssl", "ssl_ecdh_curve X25519MLKEM768:X25519;" + reject},
+	} {
+		if *q.answer, err = h.accepts(ctx, q.listen, q.directives); err != nil {
+			return can, err
+		}
 	}
+	return can, nil
 }
 
 // accepts reports whether nginx takes a server with these options of listen and these
 // directives. "nginx -t" binds what it listens on: an address of loopback that is
 // nobody's. The configuration is in memory, and no log or pid file is touched, so that
-// this leaves no traces and takes no rights.
-func (h *Host) accepts(ctx context.Context, listen, directives string) bool {
+// this leaves no traces and takes no rights. The error is for an nginx that could not
+// say.
+func (h *Host) accepts(ctx context.Context, listen, directives string) (bool, error) {
 	const conf = "events {}\nhttp { access_log off; server { listen 127.77.79.76:9 %s; %s } }\n"
 	file, err := memoryFile("nginx.conf", fmt.Sprintf(conf, listen, directives))
 	if err != nil {
-		h.log.Warn("nginx can't be asked what it can do", "why", err)
-		return false
+		return false, err
 	}
 	defer file.Close()
 	cmd := exec.CommandContext(ctx, h.path(nginxProgram), "-t", "-q", "-e", "stderr", "-g", "pid /dev/null;", "-c", "/proc/self/fd/3")
 	cmd.ExtraFiles = []*os.File{file}
 	out, err := cmd.CombinedOutput()
-	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) && !errors.Is(err, fs.ErrNotExist) {
-		h.log.Warn("nginx can't be asked what it can do", "why", err)
-	}
 	h.log.Debug("asked nginx", "listen", listen, "directives", directives, "accepted", err == nil, "said", string(out))
-	return err == nil
+	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.Exited() || errors.Is(err, fs.ErrNotExist) {
+		return false, nil // it says no, or there is none
+	}
+	return err == nil, err
 }
 
 // memoryFile returns a file without a name that holds the text.
