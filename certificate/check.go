@@ -32,12 +32,12 @@ func CheckFiles(sites []*policy.Site, t facts.TLS) error {
 // checkPair checks the certificate and the key of the owner's.
 func checkPair(s *policy.Site, t facts.TLS) error {
 	c := Of(s, t)
-	if mode := c.Key.Mode; mode&0o027 != 0 {
-		return in(s, s.TLS.Key.Range, c.KeyPath, fmt.Errorf("others than root may read or change the key (mode %04o)\nhint: chmod 0600 %s", mode, c.KeyPath))
-	}
 	pair, err := NewPair(c)
 	if err != nil {
 		return in(s, s.TLS.Certificate.Range, "", err)
+	}
+	if mode := c.Key.Mode; mode&0o027 != 0 {
+		return in(s, s.TLS.Key.Range, c.KeyPath, fmt.Errorf("others than root may read or change the key (mode %04o)\nhint: chmod 0600 %s", mode, c.KeyPath))
 	}
 	for _, err := range []error{pair.covers(Names(s)), pair.ordered(), pair.strong()} {
 		if err != nil {

@@ -23,7 +23,7 @@ func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
 	makers := map[string]func() (Part, error){
 		PartFirewall:     func() (Part, error) { return firewallPart(p.Firewall, f) },
 		PartDocker:       func() (Part, error) { return dockerPart(p.Docker, f.Docker, f.Time) },
-		PartNginx:        func() (Part, error) { return nginxPart(p.Sites, f.Nginx) },
+		PartNginx:        func() (Part, error) { return nginxPart(p.Sites, f) },
 		PartCertificates: func() (Part, error) { return certificatesPart(p.Sites, f), nil },
 	}
 	var parts []Part

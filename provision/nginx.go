@@ -14,7 +14,8 @@ import (
 const NginxUnit = "nginx.service"
 
 // nginxPart compiles the blocks site.
-func nginxPart(sites []*policy.Site, n facts.Nginx) (Part, error) {
+func nginxPart(sites []*policy.Site, f facts.Facts) (Part, error) {
+	n := f.Nginx
 	part := Part{Name: PartNginx, Checks: []Check{NginxConfig{}}}
 	if len(sites) > 0 && !n.Installed {
 		part.Blocked = "nginx is not installed\nhint: apt-get install nginx-light"
@@ -44,7 +45,7 @@ func nginxPart(sites []*policy.Site, n facts.Nginx) (Part, error) {
 	if n.Installed {
 		part.Activate = []Activation{activateNginx(n, serves)}
 	}
-	if len(sites) > 0 && !n.Running {
+	if len(sites) > 0 && !n.Running && !f.Offline {
 		part.Pending = slices.Clone(part.Activate)
 	}
 	return part, nil

@@ -15,7 +15,8 @@ import (
 )
 
 // Where molo keeps what it remembers. All of it may be deleted: what it costs is
-// explanations, backups and one needless commit of the firewall rules.
+// explanations, backups, one needless commit of the firewall rules, and certificates
+// that have to be ordered again before nginx is next started.
 const (
 	stateDir = "/var/lib/molo"
 	runDir   = "/run/molo"
