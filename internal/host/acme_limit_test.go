@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -156,4 +157,47 @@ func FuzzNotes(f *testing.F) {
 			t.Errorf("%q is a certificate: %+v", data, c)
 		}
 	})
+}
+
+// deadEnd takes connections and says nothing; it counts them.
+func deadEnd(t *testing.T) (directory string, connections *atomic.Int32) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { l.Close() })
+	connections = &atomic.Int32{}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			connections.Add(1)
+			conn.Close()
+		}
+	}()
+	return "https://" + l.Addr().String() + "/dir", connections
+}
+
+// However many sites need it, an authority that does not answer is tried once in a run.
+func TestAnAuthorityThatDoesNotAnswerIsAskedOnce(t *testing.T) {
+	authority := newStrictAuthority(t, nil)
+	counts := map[int]int32{}
+	for _, sites := range []int{1, 3} {
+		h, order := authority.host(t)
+		directory, connections := deadEnd(t)
+		var wants []resource.Certificate
+		for _, site := range []string{"a.example.no", "b.example.no", "c.example.no"}[:sites] {
+			w := order(site)
+			w.Directory = directory
+			wants = append(wants, w)
+		}
+		if err := h.order(t, wants...); err == nil {
+			t.Fatal("an order came to something")
+		}
+		counts[sites] = connections.Load()
+	}
+	if counts[1] == 0 || counts[3] != counts[1] {
+		t.Errorf("connections for one site and for three: %v", counts)
+	}
 }

@@ -437,21 +437,7 @@ func leafPEM(c *x509.Certificate) []byte {
 // neither a request nor a note is made.
 func TestNothingIsAskedWhileNothingIsDue(t *testing.T) {
 	a := &acmeHost{Host: image(t, nil)}
-	requests := 0
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			requests++
-			conn.Close()
-		}
-	}()
-	directory := "https://" + l.Addr().String() + "/dir"
+	directory, requests := deadEnd(t)
 	now := time.Now()
 	i := certtest.New(t).Issue(t, certtest.Leaf{Names: []string{"app.example.no"}, From: now.Add(-time.Hour), Until: now.AddDate(0, 0, 90)})
 	pair, err := certificate.NewPair(facts.Certificate{Chain: certificate.ReadChain(i.Chain()), Key: certificate.ReadKey(i.Key)})
@@ -465,12 +451,12 @@ func TestNothingIsAskedWhileNothingIsDue(t *testing.T) {
 	if _, _, err := a.TLS(t.Context(), []certificate.Want{want}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(before, a.have(t, "app.example.no")); diff != "" || requests != 0 {
-		t.Errorf("%d requests (-before +after)\n%s", requests, diff)
+	if diff := cmp.Diff(before, a.have(t, "app.example.no")); diff != "" || requests.Load() != 0 {
+		t.Errorf("%d requests (-before +after)\n%s", requests.Load(), diff)
 	}
 	a.now = func() time.Time { return now.Add(7 * time.Hour) }
 	must(t, a.askDue(t.Context(), []certificate.Want{want}))
-	if requests == 0 {
+	if requests.Load() == 0 {
 		t.Error("no request when it is time: this test can't see any")
 	}
 }
