@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -81,16 +82,15 @@ func (a *authority) connect(ctx context.Context) error {
 	return a.loadAccount(ctx)
 }
 
-// note looks at what went wrong. An authority that does not answer at all, or counts
-// this account's orders, is not asked again in this run.
+// note looks at what went wrong. An authority that can't be reached any
+// more, or counts this account's orders, is not asked again in this run.
 func (a *authority) note(err error) error {
-	problem := acme.Problem{}
+	problem, unreachable := acme.Problem{}, new(url.Error)
 	switch {
-	case err == nil:
-	case !errors.As(err, &problem):
-		a.broken = err
-	case problem.Type == acme.ProblemTypeRateLimited:
+	case errors.As(err, &problem) && problem.Type == acme.ProblemTypeRateLimited:
 		a.limited = explained(err)
+	case errors.As(err, &unreachable):
+		a.broken = err
 	}
 	return err
 }

@@ -97,6 +97,27 @@ func TestALimitOfTheAuthorityIsKept(t *testing.T) {
 	}
 }
 
+func TestALimitOfNewAccountsIsKept(t *testing.T) {
+	problem := map[string]any{"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many accounts", "status": http.StatusTooManyRequests}
+	authority := newStrictAuthority(t, nil)
+	inner, refuse := authority.Config.Handler, refusing("10800", problem)
+	authority.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/account" {
+			w.Header().Set("Replay-Nonce", "nonce")
+			refuse(w)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	})
+	h, order := authority.host(t)
+	if err := h.order(t, order("a.example.no")); err == nil || !strings.Contains(err.Error(), "too many accounts") {
+		t.Errorf("error %v", err)
+	}
+	if f := h.have(t, "a.example.no").Failure; f == nil || !f.Asked || f.Until.Sub(f.At).Round(time.Minute) != 3*time.Hour {
+		t.Errorf("noted %+v", f)
+	}
+}
+
 // What an authority says ends up on terminals and in logs.
 func TestWhatAnAuthoritySaysIsOneLineOfText(t *testing.T) {
 	authority := newStrictAuthority(t, refusing("", map[string]any{

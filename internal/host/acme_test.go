@@ -215,9 +215,10 @@ func TestEveryKindOfKeyAndProfileIsOrdered(t *testing.T) {
 	}
 	w := a.want("app.example.no")
 	w.Profile = "eternal"
-	if err := a.order(t, w); err == nil || !strings.Contains(err.Error(), "eternal") {
+	if err := a.order(t, w, a.want("www.example.no")); err == nil || !strings.Contains(err.Error(), "eternal") {
 		t.Errorf("an unknown profile: %v", err)
 	}
+	a.leaf(t, "www.example.no") // is not kept waiting by that
 }
 
 // A renewal keeps the certificates of before: a configuration that is put back names them.
