@@ -18,7 +18,7 @@ import (
 // below lists, for each package, the packages of molo that it may import.
 func below() map[string][]string {
 	data := []string{"internal/facts", "internal/policy", "internal/resource"}
-	compilers := append([]string{"firewall", "nginx"}, data...)
+	compilers := append([]string{"certificate", "firewall", "nginx"}, data...)
 	return map[string][]string{
 		"internal/facts":         {},
 		"internal/unitfile":      {},
@@ -26,15 +26,18 @@ func below() map[string][]string {
 		"internal/resource":      {"internal/jsontext"},
 		"internal/jsontext":      {},
 		"templates":              {},
+		"certificate":            data,
+		"certificate/certtest":   {},
 		"firewall":               data,
 		"firewall/ufwtest":       {},
-		"nginx":                  append([]string{"templates"}, data...),
+		"nginx":                  append([]string{"certificate", "templates"}, data...),
 		"provision":              append([]string{"internal/jsontext"}, compilers...),
-		"internal/host":          {"internal/facts", "internal/jsontext", "internal/policy", "internal/resource", "internal/unitfile", "nginx", "provision"},
-		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
-		"cmd/agent":              {"firewall", "internal/facts", "internal/host", "internal/policy", "nginx", "provision"},
+		"internal/host":          {"certificate", "internal/facts", "internal/jsontext", "internal/policy", "internal/resource", "internal/unitfile", "nginx", "provision"},
+		"internal/host/hosttest": {"certificate", "internal/facts", "internal/resource", "provision"},
+		"cmd/agent":              {"certificate", "firewall", "internal/facts", "internal/host", "internal/policy", "nginx", "provision"},
 		"internal/lab":           {},
 		"internal/lab/server":    {},
+		"internal/lab/pebble":    {"certificate/certtest", "internal/lab"},
 		"internal/lab/labtest":   {"internal/lab"},
 		"cmd/lab":                {"internal/lab"},
 	}
@@ -42,7 +45,7 @@ func below() map[string][]string {
 
 // outside lists the packages that may touch the machine.
 func outside() []string {
-	return []string{"internal/host", "cmd/agent", "internal/lab", "internal/lab/server", "internal/lab/labtest", "cmd/lab"}
+	return []string{"internal/host", "cmd/agent", "internal/lab", "internal/lab/server", "internal/lab/labtest", "internal/lab/pebble", "cmd/lab"}
 }
 
 // source is one Go file that is no test.

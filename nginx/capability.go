@@ -16,6 +16,7 @@ const (
 	CanHTTP2Directive  = "http2-directive"  // "http2 on;" instead of "listen … http2" (1.25.1)
 	CanRejectHandshake = "reject-handshake" // ssl_reject_handshake (1.19.4)
 	CanHTTP3           = "http3"            // QUIC (1.25.0, where it is built in)
+	CanMLKEM           = "mlkem"            // the hybrid key exchange X25519MLKEM768 (OpenSSL 3.5)
 	CanMaxHeaders      = "max-headers"      // max_headers (1.29.8)
 	CanKeepMinimum     = "keepalive-min"    // keepalive_min_timeout (1.27.4)
 	CanCookieFlags     = "cookie-flags"     // proxy_cookie_flags (1.19.3)
@@ -35,6 +36,7 @@ func Capabilities() []Capability {
 		{CanHTTP2Directive, "http2 on;"},
 		{CanRejectHandshake, "ssl_reject_handshake on;"},
 		{CanHTTP3, "http3 on;"},
+		{CanMLKEM, "ssl_reject_handshake on; ssl_ecdh_curve X25519MLKEM768:X25519;"},
 		{CanMaxHeaders, "max_headers 100;"},
 		{CanKeepMinimum, "keepalive_min_timeout 1s;"},
 		{CanCookieFlags, "proxy_cookie_flags ~ secure;"},

@@ -21,9 +21,10 @@ import (
 // published ports as long as no rules of molo's stand there.
 func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
 	makers := map[string]func() (Part, error){
-		PartFirewall: func() (Part, error) { return firewallPart(p.Firewall, f) },
-		PartDocker:   func() (Part, error) { return dockerPart(p.Docker, f.Docker, f.Time) },
-		PartNginx:    func() (Part, error) { return nginxPart(p.Sites, f) },
+		PartFirewall:     func() (Part, error) { return firewallPart(p.Firewall, f) },
+		PartDocker:       func() (Part, error) { return dockerPart(p.Docker, f.Docker, f.Time) },
+		PartNginx:        func() (Part, error) { return nginxPart(p.Sites, f) },
+		PartCertificates: func() (Part, error) { return certificatesPart(p.Sites, f), nil },
 	}
 	var parts []Part
 	var problems []error
@@ -53,6 +54,9 @@ type Options struct {
 	Retry bool     // what was tried before and put back may be tried again
 }
 
+// about reports whether the options ask for a part.
+func (o Options) about(part string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, part) }
+
 // MakePlan reads the host and says what has to be done. It writes nothing.
 func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, o Options) (Plan, facts.Facts, error) {
 	f, err := h.Facts(ctx)
@@ -61,6 +65,9 @@ func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, o Options)
 	}
 	if named := namedBy(p.Sites, f.Nginx); len(named.Upstreams) > 0 {
 		f.Nginx.Files, f.Nginx.Silent = h.Named(ctx, named)
+	}
+	if err := readTLS(ctx, h, p, &f, o); err != nil {
+		return nil, f, err
 	}
 	parts, err := Desired(p, f, o.Only...)
 	if err != nil {
@@ -117,6 +124,8 @@ func PartOf(id resource.ID) string {
 		return PartDocker
 	case "rules":
 		return PartFirewall
+	case "certificate":
+		return PartCertificates
 	}
 	return PartNginx
 }

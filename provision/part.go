@@ -23,10 +23,12 @@ const (
 	PartFirewall = "firewall"
 	PartDocker   = "docker"
 	PartNginx    = "nginx"
+	// PartCertificates comes last: nginx answers the authority.
+	PartCertificates = "certificates"
 )
 
 // Parts lists the names of the parts in their order.
-func Parts() []string { return []string{PartFirewall, PartDocker, PartNginx} }
+func Parts() []string { return []string{PartFirewall, PartDocker, PartNginx, PartCertificates} }
 
 // Part is one area of the host: what it should hold, and how a change of it comes
 // into force and is proven.
@@ -151,11 +153,12 @@ type DockerRuns struct {
 	Running   []facts.Container
 }
 
-// NginxServes asks nginx on loopback which generation answers on every port, and
-// whether each site sends its headers exactly once.
+// NginxServes asks nginx on loopback which generation answers on every port, whether
+// each site shows its own certificate, and whether it sends its headers exactly once.
 type NginxServes struct {
-	Probes []nginx.Probe
-	Sites  []nginx.Expectation
+	Probes     []nginx.Probe
+	Handshakes []nginx.Handshake
+	Sites      []nginx.Expectation
 }
 
 func (DockerRuns) probe()  {}

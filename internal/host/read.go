@@ -80,6 +80,8 @@ func (r *reader) read(ctx context.Context, id resource.ID) (resource.Resource, e
 		return r.host.readTree(id.Where())
 	case "rules":
 		return r.readRules(ctx, id)
+	case "certificate":
+		return r.host.readCertificate(id.Where())
 	}
 	return nil, fmt.Errorf("reading %s: unknown kind", id)
 }

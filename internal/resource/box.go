@@ -45,6 +45,8 @@ func unmarshal(kind string, raw json.RawMessage) (Resource, error) {
 		return decode[Tree](raw)
 	case "rules":
 		return decode[Rules](raw)
+	case "certificate":
+		return decode[Certificate](raw)
 	}
 	return nil, fmt.Errorf("unknown kind")
 }

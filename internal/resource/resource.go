@@ -31,8 +31,8 @@ func (id ID) Where() string {
 	return where
 }
 
-// Resource is one thing molo owns. The set is closed: Key, File, Link, Tree and
-// Rules. A nil Resource stands for "not there".
+// Resource is one thing molo owns. The set is closed: Key, File, Link, Tree,
+// Rules and Certificate. A nil Resource stands for "not there".
 type Resource interface {
 	// ID names the resource; two resources with one ID are two states of one thing.
 	ID() ID
