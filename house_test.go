@@ -18,7 +18,7 @@ import (
 // below lists, for each package, the packages of molo that it may import.
 func below() map[string][]string {
 	data := []string{"internal/facts", "internal/policy", "internal/resource"}
-	compilers := append([]string{"firewall", "kernel", "nginx"}, data...)
+	compilers := append([]string{"certificate", "firewall", "kernel", "nginx"}, data...)
 	return map[string][]string{
 		"internal/facts":         {},
 		"internal/unitfile":      {},
@@ -29,16 +29,19 @@ func below() map[string][]string {
 		"internal/subid":         {},
 		"internal/volumes":       {"internal/subid"},
 		"templates":              {},
+		"certificate":            data,
+		"certificate/certtest":   {},
 		"firewall":               data,
 		"firewall/ufwtest":       {},
-		"nginx":                  append([]string{"templates"}, data...),
+		"nginx":                  append([]string{"certificate", "templates"}, data...),
 		"kernel":                 append([]string{"templates"}, data...),
 		"provision":              append([]string{"internal/daemonjson", "internal/jsontext", "templates"}, compilers...),
-		"internal/host":          {"internal/facts", "internal/jsontext", "internal/policy", "internal/resource", "internal/subid", "internal/unitfile", "internal/volumes", "kernel", "nginx", "provision"},
-		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
-		"cmd/agent":              {"firewall", "internal/facts", "internal/host", "internal/policy", "internal/volumes", "nginx", "provision"},
+		"internal/host":          {"certificate", "internal/facts", "internal/jsontext", "internal/policy", "internal/resource", "internal/subid", "internal/unitfile", "internal/volumes", "kernel", "nginx", "provision"},
+		"internal/host/hosttest": {"certificate", "internal/facts", "internal/resource", "provision"},
+		"cmd/agent":              {"certificate", "firewall", "internal/facts", "internal/host", "internal/policy", "internal/volumes", "nginx", "provision"},
 		"internal/lab":           {},
 		"internal/lab/server":    {},
+		"internal/lab/pebble":    {"certificate/certtest", "internal/lab"},
 		"internal/lab/labtest":   {"internal/lab"},
 		"cmd/lab":                {"internal/lab"},
 	}
@@ -46,7 +49,7 @@ func below() map[string][]string {
 
 // outside lists the packages that may touch the machine.
 func outside() []string {
-	return []string{"internal/host", "cmd/agent", "internal/lab", "internal/lab/server", "internal/lab/labtest", "cmd/lab"}
+	return []string{"internal/host", "cmd/agent", "internal/lab", "internal/lab/server", "internal/lab/labtest", "internal/lab/pebble", "cmd/lab"}
 }
 
 // source is one Go file that is no test.

@@ -54,6 +54,15 @@ site "app.example.no" {
   # docker run -p 127.0.0.1:8081:80 …
   upstream = "127.0.0.1:8081"
 
+  # Over TLS, with a certificate from Let's Encrypt that molo orders and renews: the name
+  # has to lead to this host, and ports 80 and 443 have to be open (ufw allow 80,443/tcp).
+  # The attributes certificate and key, in place of acme, name files of your own.
+  # tls {
+  #   acme {
+  #     email = "ops@example.no"
+  #   }
+  # }
+
   # The largest upload.
   # max_body = "10m"
 

@@ -54,3 +54,18 @@ func BenchmarkLint600Sites(b *testing.B) {
 		}
 	}
 }
+
+// And with a certificate for each of them.
+func BenchmarkCompile600SitesOverTLS(b *testing.B) {
+	sites := manySites(b, 600)
+	host := facts.Nginx{Version: "1.30.0", Can: modern, TLS: facts.TLS{Ordered: map[string]facts.Certificate{}}}
+	for _, s := range sites {
+		s.TLS = newTLS(b, s.Range, []string{"acme"})
+		host.TLS.Ordered[s.Name.V] = certificates(b, s.Name.V)[s.Name.V]
+	}
+	for b.Loop() {
+		if _, err := Compile(sites, host); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

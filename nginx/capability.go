@@ -16,6 +16,7 @@ const (
 	CanHTTP2Directive  = "http2-directive"  // "http2 on;" instead of "listen … http2" (1.25.1)
 	CanRejectHandshake = "reject-handshake" // ssl_reject_handshake (1.19.4)
 	CanHTTP3           = "http3"            // QUIC (1.25.0, where it is built in)
+	CanMLKEM           = "mlkem"            // the hybrid key exchange X25519MLKEM768 (OpenSSL 3.5)
 	CanMaxHeaders      = "max-headers"      // max_headers (1.29.8)
 	CanKeepMinimum     = "keepalive-min"    // keepalive_min_timeout (1.27.4)
 	CanCookieFlags     = "cookie-flags"     // proxy_cookie_flags (1.19.3)
@@ -38,6 +39,7 @@ func Capabilities() []Capability {
 		{Name: CanHTTP2Directive, server: "http2 on;"},
 		{Name: CanRejectHandshake, server: "ssl_reject_handshake on;"},
 		{Name: CanHTTP3, server: "http3 on;"},
+		{Name: CanMLKEM, server: "ssl_reject_handshake on; ssl_ecdh_curve X25519MLKEM768:X25519;"},
 		{Name: CanMaxHeaders, server: "max_headers 100;"},
 		{Name: CanKeepMinimum, server: "keepalive_min_timeout 1s;"},
 		{Name: CanCookieFlags, server: "proxy_cookie_flags ~ secure;"},

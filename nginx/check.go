@@ -34,6 +34,11 @@ func check(sites []*policy.Site, host facts.Nginx) error {
 		}
 	}
 	for _, s := range sites {
+		if s.TLS != nil && ports[s.TLS.Port.V] == nil {
+			ports[s.TLS.Port.V] = s
+		}
+	}
+	for _, s := range sites {
 		errs = append(errs, checkLoops(s, ports))
 		for _, r := range s.Routes() {
 			errs = append(errs, checkHeaders(s, r.Headers))

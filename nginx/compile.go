@@ -55,7 +55,7 @@ func Compile(sites []*policy.Site, host facts.Nginx) ([]resource.Resource, error
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(check(sites, host), foreign.collisions(sites)); err != nil {
+	if err := errors.Join(check(sites, host), checkTLS(sites, host), foreign.collisions(sites)); err != nil {
 		return nil, err
 	}
 	tables, err := hashTables(sites, foreign)

@@ -108,6 +108,7 @@ func (f foreign) collisions(sites []*policy.Site) error {
 		for _, s := range sites {
 			errs = append(errs, sameName(s, server, sockets))
 		}
+		errs = append(errs, tlsCollisions(sites, sockets))
 		for _, port := range slices.Sorted(maps.Keys(first)) {
 			for _, socket := range sockets {
 				errs = append(errs, sameSocket(first[port], socket))
@@ -119,13 +120,14 @@ func (f foreign) collisions(sites []*policy.Site) error {
 
 // sameName is the error of a site that a foreign server serves too.
 func sameName(s *policy.Site, server directive, sockets []socket) error {
-	if !slices.ContainsFunc(sockets, func(k socket) bool { return k.covers(s.Port.V) }) {
+	port, shared := sharedPort(s, sockets)
+	if !shared {
 		return nil
 	}
 	for _, d := range server.block {
 		for _, own := range namesOf(s) {
 			if d.name == "server_name" && slices.ContainsFunc(d.args, func(name string) bool { return names(name, own) }) {
-				return wrong(s, "%s serves the same name on port %d, and nginx would ignore one of the two", d, s.Port.V)
+				return wrong(s, "%s serves the same name on port %d, and nginx would ignore one of the two", d, port)
 			}
 		}
 	}

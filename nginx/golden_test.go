@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 var unvaried = []string{"tree/server.conf", "tree/proxy.conf", Entry}
 
 // Every file of testdata holds sites, in the notation of newSites or as a policy,
-// perhaps facts.json, and everything that
+// perhaps facts.json and the names that there are certificates for, and everything that
 // Compile makes of them: the ids of the resources and the files, or the error.
 func TestCompileRendersTheGoldenFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -80,7 +80,7 @@ func compile(t testing.TB, sites []*policy.Site, host facts.Nginx) []resource.Re
 // split parts an archive into what goes in and what comes out.
 func split(archive *txtar.Archive) (input, output []txtar.File) {
 	for _, f := range archive.Files {
-		if f.Name == "sites" || f.Name == "policies.hcl" || f.Name == "facts.json" {
+		if f.Name == "sites" || f.Name == "policies.hcl" || f.Name == "facts.json" || f.Name == "certificates" {
 			input = append(input, f)
 		} else {
 			output = append(output, f)
@@ -94,18 +94,23 @@ func compileArchive(t *testing.T, input []txtar.File) []txtar.File {
 	t.Helper()
 	var sites []*policy.Site
 	var host facts.Nginx
+	names := ""
 	for _, f := range input {
 		switch f.Name {
 		case "sites":
 			sites = newSites(t, string(f.Data))
 		case "policies.hcl":
 			sites = parseSites(t, string(f.Data))
+		case "certificates":
+			names = string(f.Data)
 		default:
 			if err := json.Unmarshal(f.Data, &host); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
+	host.TLS.Ordered = certificates(t, strings.Fields(names)...)
+	host.TLS.Files = host.TLS.Ordered
 	resources, err := Compile(sites, host)
 	if err != nil {
 		return []txtar.File{{Name: "error", Data: []byte(err.Error() + "\n")}}

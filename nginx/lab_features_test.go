@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"molo/internal/facts"
 	"molo/nginx"
 )
 
@@ -36,7 +37,7 @@ func compose(host, line string, headers ...string) string {
 
 func (w *web) testRedirects(t *testing.T) {
 	expected := map[string]map[string]string{}
-	for _, e := range nginx.Expectations(w.sites) {
+	for _, e := range nginx.Expectations(w.sites, facts.TLS{}) {
 		expected[e.Site] = e.Headers
 	}
 	for _, tc := range []struct {
@@ -233,7 +234,7 @@ func (w *web) testWhoseHeader(t *testing.T) {
 
 // permissions is the default permissions policy.
 func permissions(w *web) string {
-	for _, e := range nginx.Expectations(w.sites) {
+	for _, e := range nginx.Expectations(w.sites, facts.TLS{}) {
 		if e.Site == "wins.example.no" {
 			return e.Headers["Permissions-Policy"]
 		}
@@ -317,7 +318,7 @@ func peerLink(t *testing.T, w *web) string {
 
 // headersOf returns the headers that a site sends.
 func headersOf(w *web, site string) map[string]string {
-	for _, e := range nginx.Expectations(w.sites) {
+	for _, e := range nginx.Expectations(w.sites, facts.TLS{}) {
 		if e.Site == site {
 			return e.Headers
 		}

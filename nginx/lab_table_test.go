@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"molo/internal/facts"
 	"molo/nginx"
 )
 
@@ -83,7 +84,7 @@ func (w *web) testNames(t *testing.T) {
 // site, once each, whoever made it.
 func (w *web) exchangeAll(t *testing.T, exchanges []exchange) {
 	expected := map[string]map[string]string{"": catchAll}
-	for _, e := range nginx.Expectations(w.sites) {
+	for _, e := range nginx.Expectations(w.sites, facts.TLS{}) {
 		expected[e.Site] = e.Headers
 	}
 	for _, x := range exchanges {

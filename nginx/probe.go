@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 
+	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
 )
@@ -90,13 +91,15 @@ func (d directive) generation() string {
 type Expectation struct {
 	Site          string            `json:"site"` // the Host of the request
 	Port          uint16            `json:"port"`
+	TLS           bool              `json:"tls,omitempty"`
 	ProxyProtocol bool              `json:"proxy_protocol,omitempty"` // the connection begins with it
 	Headers       map[string]string `json:"headers"`                  // each exactly once
 }
 
 // Expectations returns what the sites have to answer to requests that nginx
-// answers itself, under each of their names, in their order.
-func Expectations(sites []*policy.Site) []Expectation {
+// answers itself, under each of their names, in their order: over plain HTTP, and over
+// TLS as well where they have that.
+func Expectations(sites []*policy.Site, host facts.TLS) []Expectation {
 	var out []Expectation
 	for _, s := range sites {
 		headers := map[string]string{}
@@ -105,8 +108,15 @@ func Expectations(sites []*policy.Site) []Expectation {
 				headers[h.Name] = h.Value.V
 			}
 		}
+		secured := maps.Clone(headers)
+		if h, ok := HSTS(s.HSTS, host.Now); ok {
+			secured[h.Name] = h.Value.V
+		}
 		for _, name := range namesOf(s) {
 			out = append(out, Expectation{Site: name, Port: s.Port.V, ProxyProtocol: s.ProxyProtocol(), Headers: headers})
+			if stageOf(s, host) == secure {
+				out = append(out, Expectation{Site: name, Port: s.TLS.Port.V, TLS: true, ProxyProtocol: s.ProxyProtocol(), Headers: secured})
+			}
 		}
 	}
 	return out

@@ -109,7 +109,7 @@ func TestProbesNeedAServerToAsk(t *testing.T) {
 }
 
 func TestExpectationsAreTheHeadersThatAreOn(t *testing.T) {
-	got := Expectations(newSites(t, "site a.no 127.0.0.1:1 80 1\n X-A: 1\n X-B:\n X-C: 3\nsite b.no 127.0.0.1:1 8080 1"))
+	got := Expectations(newSites(t, "site a.no 127.0.0.1:1 80 1\n X-A: 1\n X-B:\n X-C: 3\nsite b.no 127.0.0.1:1 8080 1"), facts.TLS{})
 	want := []Expectation{
 		{Site: "a.no", Port: 80, Headers: map[string]string{"X-A": "1", "X-C": "3"}},
 		{Site: "b.no", Port: 8080, Headers: map[string]string{}},

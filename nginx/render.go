@@ -20,6 +20,7 @@ type renderer struct {
 	sites     []*policy.Site
 	tables    []table
 	host      facts.Nginx
+	stages    map[*policy.Site]stage
 }
 
 // newRenderer returns a renderer of sites that passed check.
@@ -28,7 +29,11 @@ func newRenderer(sites []*policy.Site, tables []table, host facts.Nginx) (*rende
 	if err != nil {
 		return nil, err
 	}
-	return &renderer{templates: set, sites: sites, tables: tables, host: host}, nil
+	r := &renderer{templates: set, sites: sites, tables: tables, host: host, stages: map[*policy.Site]stage{}}
+	for _, s := range sites {
+		r.stages[s] = stageOf(s, host.TLS)
+	}
+	return r, nil
 }
 
 // tree renders every file of the tree. The generation that nginx reports stands
@@ -36,7 +41,7 @@ func newRenderer(sites []*policy.Site, tables []table, host facts.Nginx) (*rende
 // since a file cannot hold its own digest.
 func (r *renderer) tree() (map[string]page, error) {
 	pages := map[string]page{}
-	errs := []error{r.common(pages)}
+	errs := []error{r.common(pages), r.tlsPages(pages)}
 	for _, s := range r.sites {
 		p, err := r.site(s)
 		errs = append(errs, err)

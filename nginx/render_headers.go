@@ -35,6 +35,9 @@ func (w *siteWriter) headers(route *policy.Route) []headerData {
 			out = append(out, headerData{w.headerName(h), w.sheet.take(token{text: `""`})})
 		}
 	}
+	if w.secure {
+		out = append(out, w.secureHeaders()...)
+	}
 	return out
 }
 

@@ -11,6 +11,7 @@ import (
 type httpData struct {
 	Ports, CatchAll            []listenData // the second: without those where a site answers for other names
 	WebSocket, Limits, Guarded bool         // some site needs what these are for
+	TLS                        []listenData
 	Generation                 token
 	Tables                     []tableData
 }
@@ -23,6 +24,8 @@ type listenData struct {
 	Port          token
 	Default       bool // here unknown names are answered
 	ProxyProtocol bool
+	TLS, QUIC     bool
+	HTTP2         bool // an option of listen, where there is no directive
 }
 
 // http renders http.conf.
@@ -37,6 +40,7 @@ func (r *renderer) http(generation string) (page, error) {
 			data.CatchAll = append(data.CatchAll, l)
 		}
 	}
+	data.TLS = r.tlsPorts(s)
 	for _, site := range r.sites {
 		data.Guarded = data.Guarded || guarded(site)
 		for _, route := range site.Routes() {

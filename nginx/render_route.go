@@ -80,7 +80,7 @@ func module(route *policy.Route) string {
 func (w *siteWriter) routeHead(route *policy.Route) routeData {
 	return routeData{
 		SiteID: w.id("/"), MaxBody: put(w.sheet, route.MaxBody, size), Headers: w.headers(route),
-		Trusted: trusted(w.site), PortInHost: portInHost(w.site),
+		Trusted: trusted(w.site), PortInHost: w.portInHost(),
 	}
 }
 

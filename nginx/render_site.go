@@ -30,6 +30,10 @@ type serverData struct {
 	Guarded bool
 	Headers []headerData
 	Routes  []routeData
+
+	TLS       *tlsData // nil: plain HTTP
+	Challenge bool     // an authority asks here
+	Waiting   bool     // there is no certificate yet
 }
 
 // proxiesData is whom a site believes about its clients.
@@ -44,6 +48,14 @@ func (r *renderer) site(site *policy.Site) (page, error) {
 	w := &siteWriter{sheet: &sheet{about: fmt.Sprintf("site %q", site.Name.V)}, renderer: r, site: site}
 	w.data.HiddenFiles = site.HiddenFiles.V
 	w.proxies()
+	switch r.stages[site] {
+	case waiting:
+		w.data.Servers = []serverData{w.waiting()}
+		return w.sheet.render(r.templates, "site.conf", w.data)
+	case secure:
+		w.data.Servers = w.leadsToTLS()
+		w.secure = true
+	}
 	routes := slices.Clone(site.Paths)
 	// nginx takes the first regular expression that matches: the longest path has to be it.
 	slices.SortFunc(routes, func(a, b policy.Route) int {
@@ -67,6 +79,8 @@ type siteWriter struct {
 	sheet *sheet
 	site  *policy.Site
 	data  siteData
+
+	secure bool // what is written now speaks TLS
 }
 
 // server returns a server of the site's port with its headers, for some names.
@@ -74,6 +88,10 @@ func (w *siteWriter) server(names []policy.Value[string], isDefault bool) server
 	server := serverData{
 		Listen:  []listenData{{Port: put(w.sheet, w.site.Port, portNumber), Default: isDefault, ProxyProtocol: w.site.ProxyProtocol()}},
 		Headers: w.headers(&w.site.Root),
+	}
+	server.Challenge = w.site.TLS != nil && w.site.TLS.ACME != nil && !w.secure
+	if w.secure {
+		server.Listen, server.TLS = w.secureListens(), w.certificate()
 	}
 	for _, name := range names {
 		server.Names = append(server.Names, put(w.sheet, name, hostName))
@@ -127,6 +145,12 @@ func trusted(s *policy.Site) bool {
 	return s.TrustedProxies != nil && !s.TrustedProxies.ProxyProtocol.V
 }
 
-// portInHost reports whether a browser writes the site's port into the name that
+// portInHost reports whether a browser writes the server's port into the name that
 // it asks for. Behind a proxy, that is the proxy's port.
-func portInHost(s *policy.Site) bool { return s.Port.V != 80 && s.TrustedProxies == nil }
+func (w *siteWriter) portInHost() bool {
+	usual := w.site.Port.V == 80
+	if w.secure {
+		usual = w.site.TLS.Port.V == 443
+	}
+	return !usual && w.site.TrustedProxies == nil
+}

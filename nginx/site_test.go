@@ -19,6 +19,7 @@ import (
 //
 //	site app.example.no 127.0.0.1:8080 80 10485760
 //		X-Frame-Options: DENY
+//		tls: acme 8443 http3 clients=/etc/molo/clients.pem
 func newSites(t testing.TB, text string) []*policy.Site {
 	t.Helper()
 	var sites []*policy.Site
@@ -35,6 +36,10 @@ func newSites(t testing.TB, text string) []*policy.Site {
 				t.Fatalf("line %d is no header of a site: %q", i+1, line)
 			}
 			last := sites[len(sites)-1]
+			if name == "tls" {
+				last.TLS = newTLS(t, at, strings.Fields(value))
+				continue
+			}
 			last.Root.Headers = append(last.Root.Headers, policy.Header{
 				Name: name, Value: policy.Value[string]{V: strings.TrimSpace(value), Range: at},
 			})
@@ -63,6 +68,7 @@ func newSite(t testing.TB, at hcl.Range, fields []string) *policy.Site {
 	return &policy.Site{
 		Name: policy.Value[string]{V: fields[0], Range: at},
 		Port: policy.Value[uint16]{V: uint16(port), Range: at},
+		HSTS: policy.HSTS{MaxAge: policy.Value[time.Duration]{V: 730 * 24 * time.Hour, Range: at}, Scope: policy.Value[string]{V: "host"}},
 		Root: policy.Route{
 			Path:      policy.Value[string]{V: "/", Range: at},
 			Backends:  []policy.Backend{{Address: policy.Value[policy.Address]{V: policy.Address{TCP: upstream}, Range: at}}},
@@ -73,6 +79,34 @@ func newSite(t testing.TB, at hcl.Range, fields []string) *policy.Site {
 		},
 		Range: at,
 	}
+}
+
+// newTLS reads the block tls of a site: "acme" or "file", then what is not the default.
+func newTLS(t testing.TB, at hcl.Range, fields []string) *policy.TLS {
+	t.Helper()
+	word := func(s string) policy.Value[string] { return policy.Value[string]{V: s, Range: at} }
+	tls := &policy.TLS{Range: at, Port: policy.Value[uint16]{V: 443, Range: at}, Clients: word("required")}
+	for _, f := range fields {
+		key, value, _ := strings.Cut(f, "=")
+		port, err := strconv.ParseUint(f, 10, 16)
+		switch {
+		case err == nil:
+			tls.Port.V = uint16(port)
+		case key == "acme":
+			tls.ACME = &policy.ACME{}
+		case key == "file":
+			tls.Certificate, tls.Key = word("/etc/ssl/app.pem"), word("/etc/ssl/app.key")
+		case key == "http3":
+			tls.HTTP3.V = true
+		case key == "clients":
+			tls.ClientCA = word(value)
+		case key == "optional":
+			tls.Clients = word("optional")
+		default:
+			t.Fatalf("line %d: unknown word %q", at.Start.Line, f)
+		}
+	}
+	return tls
 }
 
 // parseSites reads the sites of a policy.

@@ -59,8 +59,12 @@ func port(s string) uint16 {
 	return uint16(n)
 }
 
-// String returns "ADDRESS:PORT", the same for every spelling of one socket.
+// String returns "ADDRESS:PORT", the same for every spelling of one socket; UDP has
+// sockets of its own.
 func (k socket) String() string {
+	if k.option("quic") {
+		return fmt.Sprintf("%s:%d/udp", k.addr, k.first)
+	}
 	switch {
 	case k.first == 0:
 		return k.addr

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"molo/certificate"
 	"molo/internal/policy"
 	"molo/internal/resource"
 )
@@ -30,6 +31,11 @@ var ErrNotConverged = errors.New("the host still differs from the policy")
 // what stopped everything; failures of parts are in the Report.
 func Apply(ctx context.Context, h Host, s Store, p *policy.Policy, o Options) (*Report, error) {
 	report := &Report{}
+	if o.about(PartCertificates) {
+		if err := h.Refresh(ctx, certificate.Wants(p.Sites)); err != nil {
+			return report, err
+		}
+	}
 	for {
 		plan, f, err := MakePlan(ctx, h, s, p, o)
 		if err != nil {

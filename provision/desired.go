@@ -22,12 +22,13 @@ import (
 // published ports as long as no rules of molo's stand there.
 func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
 	makers := map[string]func() (Part, error){
-		PartKernel:   func() (Part, error) { return kernelPart(p.Sysctl, f) },
-		PartFirewall: func() (Part, error) { return firewallPart(p.Firewall, f) },
-		PartDocker:   func() (Part, error) { return dockerPart(p.Docker, f.Docker, f.Time) },
-		PartNginx:    func() (Part, error) { return nginxPart(p.Sites, f) },
-		PartFiles:    func() (Part, error) { return filesPart(p.Docker, f) },
-		PartAuditd:   func() (Part, error) { return auditdPart(p.Docker, f) },
+		PartKernel:       func() (Part, error) { return kernelPart(p.Sysctl, f) },
+		PartFirewall:     func() (Part, error) { return firewallPart(p.Firewall, f) },
+		PartDocker:       func() (Part, error) { return dockerPart(p.Docker, f.Docker, f.Time) },
+		PartNginx:        func() (Part, error) { return nginxPart(p.Sites, f) },
+		PartFiles:        func() (Part, error) { return filesPart(p.Docker, f) },
+		PartAuditd:       func() (Part, error) { return auditdPart(p.Docker, f) },
+		PartCertificates: func() (Part, error) { return certificatesPart(p.Sites, f), nil },
 	}
 	var parts []Part
 	var problems []error
@@ -57,6 +58,9 @@ type Options struct {
 	Retry bool     // what was tried before and put back may be tried again
 }
 
+// about reports whether the options ask for a part.
+func (o Options) about(part string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, part) }
+
 // MakePlan reads the host and says what has to be done. It writes nothing.
 func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, o Options) (Plan, facts.Facts, error) {
 	f, err := h.Facts(ctx)
@@ -65,6 +69,9 @@ func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, o Options)
 	}
 	if named := namedBy(p.Sites, f.Nginx); len(named.Upstreams) > 0 {
 		f.Nginx.Files, f.Nginx.Silent = h.Named(ctx, named)
+	}
+	if err := readTLS(ctx, h, p, &f, o); err != nil {
+		return nil, f, err
 	}
 	parts, err := Desired(p, f, o.Only...)
 	if err != nil {
@@ -129,6 +136,8 @@ func PartOf(id resource.ID) string {
 		return PartKernel
 	case "access":
 		return PartFiles
+	case "certificate":
+		return PartCertificates
 	}
 	switch id.Where() {
 	case kernel.File:

@@ -15,12 +15,13 @@ type Cause string
 
 // The causes. Without memory of earlier runs a change counts as FirstRun.
 const (
-	FirstRun      Cause = "first run"
-	PolicyChanged Cause = "policy changed"
-	SourceChanged Cause = "policy, UFW or Docker changed" // what firewall rules are made of
-	Drift         Cause = "drift"                         // somebody changed what molo had written
-	Released      Cause = "no longer in the policy"
-	Retry         Cause = "interrupted run"
+	FirstRun       Cause = "first run"
+	PolicyChanged  Cause = "policy changed"
+	SourceChanged  Cause = "policy, UFW or Docker changed" // what firewall rules are made of
+	Drift          Cause = "drift"                         // somebody changed what molo had written
+	CertificateDue Cause = "certificate due"
+	Released       Cause = "no longer in the policy"
+	Retry          Cause = "interrupted run"
 )
 
 // Change is the step from one state of a resource to another. A nil Have means
@@ -154,6 +155,9 @@ func keep(id resource.ID, have Have, memory Memory) int {
 
 // cause tells a drift from a changed policy by what molo wrote last.
 func cause(want resource.Resource, memory Memory) Cause {
+	if want.ID().Kind() == "certificate" {
+		return CertificateDue
+	}
 	owned, ok := memory.Owned[want.ID()]
 	switch {
 	case !ok:

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 
+	"molo/certificate"
 	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
@@ -16,6 +17,12 @@ type Host interface {
 	Facts(context.Context) (facts.Facts, error)
 	// Named looks at what a policy names and molo does not make.
 	Named(context.Context, Named) (files map[string]facts.Access, silent map[string]string)
+	// TLS reads the certificates of sites, and what nginx can do with them. What can't be
+	// read is listed, and nothing is asked of anybody else.
+	TLS(context.Context, []certificate.Want) (facts.TLS, []facts.Unread, error)
+	// Refresh asks authorities when they want certificates renewed, where it is time to
+	// ask again. That one does not answer is no error: it is asked again later.
+	Refresh(context.Context, []certificate.Want) error
 	// Read reads the states of resources; those that are not there are left out.
 	Read(context.Context, []resource.ID) (Have, error)
 	// Check tests changes without making them.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -65,6 +66,8 @@ func (c Change) Title() string {
 	case resource.Sysctl:
 		have, _ := c.Have.(resource.Sysctl)
 		return fmt.Sprintf("%s = %s -> %s", policy.KernelName(r.Name), have.Value, r.Value)
+	case resource.Certificate:
+		return fmt.Sprintf("certificate for %s, from %s", strings.Join(r.Names, ", "), authority(r))
 	case resource.Rules:
 		return fmt.Sprintf("%s %s: chain %s, first in %s", r.Family, r.Table, r.Names()[0], firstHook(r))
 	}
@@ -73,7 +76,11 @@ func (c Change) Title() string {
 
 // Lines shows what changes inside the resource.
 func (c Change) Lines() []Line {
-	switch either(c).(type) {
+	switch r := either(c).(type) {
+	case resource.Certificate:
+		if r.Why != "" {
+			return []Line{{Sign: " ", Text: r.Why}}
+		}
 	case resource.Key:
 		return keyLines(c)
 	case resource.File:
@@ -100,6 +107,15 @@ func target(c Change) string {
 		}
 	}
 	return ""
+}
+
+// authority names whom a certificate is ordered from.
+func authority(c resource.Certificate) string {
+	u, err := url.Parse(c.Directory)
+	if err != nil || u.Host == "" {
+		return "an authority"
+	}
+	return u.Host
 }
 
 func keyLines(c Change) []Line {

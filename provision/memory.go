@@ -65,6 +65,8 @@ func Fingerprint(r resource.Resource) string {
 	switch it := r.(type) {
 	case resource.Rules:
 		return it.Digest
+	case resource.Certificate:
+		r = resource.Certificate{Site: it.Site} // whichever of those that were ordered
 	case resource.Key:
 		r = resource.Key{File: it.File, Path: it.Path, Value: compact(it.Value)}
 	}
@@ -114,7 +116,7 @@ func (m Memory) proven(part string) Memory {
 			delete(m.Owned, c.ID)
 			continue
 		case !known:
-			owned = Owned{Part: part, Prior: resource.Box{Resource: c.Have}, Keep: c.Keep}
+			owned = Owned{Part: part, Prior: resource.Box{Resource: prior(c)}, Keep: c.Keep}
 		}
 		owned.Applied = Fingerprint(c.Want)
 		m.Owned[c.ID] = owned
@@ -127,6 +129,15 @@ func (m Memory) owe(part string, a Activation) Memory {
 	m.Pending = clone(m.Pending)
 	m.Pending[part] = Pending{Activate: []Activation{a}}
 	return m
+}
+
+// prior is what a change can be taken back to. No certificate is: what was ordered
+// before is molo's own, and older.
+func prior(c Change) resource.Resource {
+	if c.ID.Kind() == "certificate" {
+		return nil
+	}
+	return c.Have
 }
 
 // putOff returns the memory after a step whose restarts wait.

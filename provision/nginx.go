@@ -3,6 +3,7 @@ package provision
 import (
 	"slices"
 
+	"molo/certificate"
 	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
@@ -20,11 +21,18 @@ func nginxPart(sites []*policy.Site, f facts.Facts) (Part, error) {
 		part.Blocked = "nginx is not installed\nhint: apt-get install nginx-light"
 		return part, nil
 	}
+	if n.TLS.Blind && len(certificate.Wants(sites)) > 0 {
+		return part, nil // what is not known is listed in Facts.Unknown
+	}
+	if err := certificate.CheckFiles(sites, n.TLS); err != nil {
+		part.Blocked = err.Error()
+		return part, nil
+	}
 	resources, err := nginx.Compile(sites, n)
 	if err != nil {
 		return Part{}, err
 	}
-	serves := NginxServes{Sites: nginx.Expectations(sites)}
+	serves := NginxServes{Handshakes: nginx.Handshakes(sites, n.TLS), Sites: nginx.Expectations(sites, n.TLS)}
 	for _, r := range resources {
 		part.Want = append(part.Want, Wanted{Resource: r, From: From(sites[0].Range)})
 		if tree, ok := r.(resource.Tree); ok {
@@ -33,12 +41,12 @@ func nginxPart(sites []*policy.Site, f facts.Facts) (Part, error) {
 			}
 		}
 	}
-	part.Violations = slices.Concat(openUpstreams(sites, f.Docker), guardedFiles(sites, n))
+	part.Violations = slices.Concat(openUpstreams(sites, f.Docker), guardedFiles(sites, n), certificate.OutOfTime(sites, n.TLS))
 	part.Notes = silentUpstreams(sites, n)
 	if n.Installed {
 		part.Activate = []Activation{activateNginx(n, serves)}
 	}
-	if len(sites) > 0 && !n.Running {
+	if len(sites) > 0 && !n.Running && !f.Offline {
 		part.Pending = slices.Clone(part.Activate)
 	}
 	return part, nil

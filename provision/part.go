@@ -26,11 +26,13 @@ const (
 	PartNginx    = "nginx"
 	PartFiles    = "files"  // who may use the files that Docker is controlled by
 	PartAuditd   = "auditd" // what the kernel's audit watches of them
+	// PartCertificates comes last: nginx answers the authority.
+	PartCertificates = "certificates"
 )
 
 // Parts lists the names of the parts in their order.
 func Parts() []string {
-	return []string{PartKernel, PartFirewall, PartDocker, PartNginx, PartFiles, PartAuditd}
+	return []string{PartKernel, PartFirewall, PartDocker, PartNginx, PartFiles, PartAuditd, PartCertificates}
 }
 
 // Part is one area of the host: what it should hold, and how a change of it comes
@@ -157,11 +159,12 @@ type DockerRuns struct {
 	Running   []facts.Container
 }
 
-// NginxServes asks nginx on loopback which generation answers on every port, and
-// whether each site sends its headers exactly once.
+// NginxServes asks nginx on loopback which generation answers on every port, whether
+// each site shows its own certificate, and whether it sends its headers exactly once.
 type NginxServes struct {
-	Probes []nginx.Probe
-	Sites  []nginx.Expectation
+	Probes     []nginx.Probe
+	Handshakes []nginx.Handshake
+	Sites      []nginx.Expectation
 }
 
 func (DockerRuns) probe()  {}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"molo/certificate"
 	"molo/internal/host"
 	"molo/internal/policy"
 	"molo/provision"
@@ -23,7 +24,7 @@ func (a *app) applyCommand() *cobra.Command {
 	a.detailedFlag(cmd)
 	a.onlyFlag(cmd)
 	flags := cmd.Flags()
-	flags.BoolVar(&a.retry, "retry", false, "try again what dockerd did not run with before")
+	flags.BoolVar(&a.retry, "retry", false, "try again what failed before: what dockerd did not run with, certificates that could not be ordered")
 	flags.BoolVar(&a.noProbe, "no-probe", false, "do not send packets to published ports after the rules changed")
 	flags.DurationVar(&a.confirmIn, "confirm", 0, "take all of it back after this `TIME`, such as 60s, unless \"molo confirm\" is run")
 	flags.BoolVar(&a.allowLockout, "allow-lockout", false, "also if it cuts the SSH connection that it is run from")
@@ -95,6 +96,7 @@ func (a *app) converge(ctx context.Context, h *host.Host, p *policy.Policy) erro
 		a.prove(ctx, h, p, report)
 	}
 	run.End(report, err)
+	run.Certificates = certificate.Report(p.Sites, report.Facts.Nginx.TLS)
 	problems := []error{a.printRun(run), h.Record(run, a.policyDigest())}
 	if a.confirmIn > 0 {
 		problems = append(problems, a.await(ctx, h, run))

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"molo/certificate"
 	"molo/internal/facts"
 	"molo/internal/host"
 	"molo/provision"
@@ -16,13 +18,16 @@ import (
 // statusJSON is what status --json writes.
 type statusJSON struct {
 	Version  int                 `json:"version"`
+	Time     time.Time           `json:"time"`
 	Hostname string              `json:"hostname"`
 	Molo     string              `json:"molo"`
 	OS       facts.OS            `json:"os"`
 	Kernel   string              `json:"kernel"`
 	Docker   string              `json:"docker,omitempty"` // version
 	Parts    []provision.Outcome `json:"parts"`
-	LastRun  *host.LastRun       `json:"last_run,omitempty"`
+	// Certificates says how the certificate of each site stands.
+	Certificates []certificate.Status `json:"certificates,omitempty"`
+	LastRun      *host.LastRun        `json:"last_run,omitempty"`
 
 	Paused      *provision.Pause       `json:"paused,omitempty"`
 	Unconfirmed *provision.Unconfirmed `json:"unconfirmed,omitempty"`
@@ -98,7 +103,8 @@ func (a *app) status(ctx context.Context) error {
 		return err
 	}
 	s := statusJSON{
-		Version: planVersion, Hostname: f.Hostname, Molo: version, OS: f.OS, Kernel: f.Kernel, Docker: f.Docker.Version, Parts: plan.Outcomes(),
+		Version: planVersion, Time: f.Time, Hostname: f.Hostname, Molo: version, OS: f.OS, Kernel: f.Kernel, Docker: f.Docker.Version, Parts: plan.Outcomes(),
+		Certificates: certificate.Report(p.Sites, f.Nginx.TLS),
 	}
 	memory, err := h.Load(ctx)
 	if err != nil {

@@ -20,12 +20,15 @@ func (s statusJSON) text() string {
 		fmt.Fprintf(&out, "! %s\n", strings.ReplaceAll(line, "\n", "\n    "))
 	}
 	for _, o := range s.Parts {
-		fmt.Fprintf(&out, "  %-9s %s\n", o.Part, standing(o))
+		fmt.Fprintf(&out, "  %-12s %s\n", o.Part, standing(o))
 		for _, n := range o.Notes {
-			fmt.Fprintf(&out, "            * %s\n", n.Text)
+			fmt.Fprintf(&out, "               * %s\n", n.Text)
 		}
 	}
-	fmt.Fprintf(&out, "  last run  %s\n", s.lastRun())
+	for _, c := range s.Certificates {
+		fmt.Fprintf(&out, "               %s: %s\n", c.Site, strings.ReplaceAll(c.Text(s.Time), "\n", "\n                 "))
+	}
+	fmt.Fprintf(&out, "  last run     %s\n", s.lastRun())
 	return out.String()
 }
 

@@ -160,6 +160,7 @@ type Nginx struct {
 	// Silent holds the addresses that the policy sends requests to and that took no
 	// connection, each with what happened instead.
 	Silent map[string]string `json:"silent,omitempty"`
+	TLS    TLS               `json:"tls,omitzero"`
 }
 
 // Access is who may read a file.

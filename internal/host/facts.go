@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -18,7 +17,7 @@ import (
 // Facts reads what the host is. What can't be read, for want of privilege or
 // because a service hangs, is listed in Facts.Unknown.
 func (h *Host) Facts(ctx context.Context) (facts.Facts, error) {
-	f := facts.Facts{Offline: h.offline(), Time: time.Now()}
+	f := facts.Facts{Offline: h.offline(), Time: h.now()}
 	var err error
 	if f.OS, err = h.osRelease(); err != nil {
 		return f, err

@@ -9,12 +9,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"molo/provision"
 )
 
 // Where molo keeps what it remembers. All of it may be deleted: what it costs is
-// explanations, backups and one needless commit of the firewall rules.
+// explanations, backups, one needless commit of the firewall rules, and certificates
+// that have to be ordered again before nginx is next started.
 const (
 	stateDir = "/var/lib/molo"
 	runDir   = "/run/molo"
@@ -25,6 +27,9 @@ type Host struct {
 	root   string // "/" or the directory that holds an image's files
 	log    *slog.Logger
 	locked bool // this run holds the lock, so it may write
+	now    func() time.Time
+	// challengePort is where nginx answers authorities.
+	challengePort uint16
 }
 
 var (
@@ -44,7 +49,7 @@ func New(root string, log *slog.Logger) (*Host, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("finding the root directory: %s is not a directory", abs)
 	}
-	return &Host{root: abs, log: log}, nil
+	return &Host{root: abs, log: log, now: time.Now, challengePort: challengePort}, nil
 }
 
 // offline says that there are only files.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"molo/certificate"
 	"molo/provision"
 )
 
@@ -48,10 +49,35 @@ func metrics(r Run, m provision.Memory, policy string) string {
 	gauge("run_duration_seconds", "How long the last run took.", " "+strconv.FormatFloat(r.Ended.Sub(r.Began).Seconds(), 'f', 3, 64))
 	gauge("part_status", "How each part of the host stands: 1 for its status.", partStatus(r)...)
 	gauge("changes", "What the last run changed, by cause.", changesByCause(r)...)
+	if len(r.Certificates) > 0 {
+		gauge("certificate_expiry_timestamp_seconds", "When the certificate of a site expires; 0 where there is none.", certificates(r, func(s certificate.Status) time.Time { return s.NotAfter })...)
+		gauge("certificate_renewal_timestamp_seconds", "When the next one will be ordered; 0 where that is due, or not for molo to do.", certificates(r, func(s certificate.Status) time.Time { return s.Renew })...)
+		gauge("certificate_failed_orders", "How many orders have failed in a row.", failedOrders(r)...)
+	}
 	gauge("pending_restart", "Whether a restart of the unit waits.", pendingRestarts(r)...)
 	gauge("paused", "Whether molo is asked to change nothing.", yes(m.Paused.Holds(r.Ended, policy)))
 	gauge("unconfirmed", "Whether the last run is taken back unless somebody confirms it.", yes(m.Unconfirmed != nil))
 	return out.String()
+}
+
+func certificates(r Run, when func(certificate.Status) time.Time) []string {
+	var all []string
+	for _, s := range r.Certificates {
+		at := 0
+		if t := when(s); !t.IsZero() {
+			at = int(t.Unix())
+		}
+		all = append(all, labelled(at, "site", s.Site))
+	}
+	return all
+}
+
+func failedOrders(r Run) []string {
+	var all []string
+	for _, s := range r.Certificates {
+		all = append(all, labelled(s.Failures, "site", s.Site))
+	}
+	return all
 }
 
 func partStatus(r Run) []string {

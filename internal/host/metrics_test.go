@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"molo/certificate"
 	"molo/internal/resource"
 	"molo/provision"
 )
@@ -21,6 +22,9 @@ func TestMetricsSayHowTheLastRunWent(t *testing.T) {
 			{Part: "firewall", Status: provision.Changed, Changes: []provision.Change{{Cause: provision.Drift}, {Cause: provision.Drift}, {Cause: provision.FirstRun}}},
 			{Part: "docker", Status: provision.Failed, Err: errors.New("no"), Waiting: []provision.Activation{{Unit: "docker.service", Verb: provision.Restart}}},
 		},
+	}
+	run.Certificates = []certificate.Status{
+		{Site: "a.no", NotAfter: began.Add(time.Hour), Renew: began.Add(time.Minute)}, {Site: "b.no", Failures: 3},
 	}
 	run.LastSuccess = began.Add(-time.Hour)
 	memory := provision.Memory{Paused: &provision.Pause{}}
@@ -50,6 +54,18 @@ molo_part_status{part="docker",status="failed"} 1
 # TYPE molo_changes gauge
 molo_changes{part="firewall",cause="drift"} 2
 molo_changes{part="firewall",cause="first run"} 1
+# HELP molo_certificate_expiry_timestamp_seconds When the certificate of a site expires; 0 where there is none.
+# TYPE molo_certificate_expiry_timestamp_seconds gauge
+molo_certificate_expiry_timestamp_seconds{site="a.no"} 1795503600
+molo_certificate_expiry_timestamp_seconds{site="b.no"} 0
+# HELP molo_certificate_renewal_timestamp_seconds When the next one will be ordered; 0 where that is due, or not for molo to do.
+# TYPE molo_certificate_renewal_timestamp_seconds gauge
+molo_certificate_renewal_timestamp_seconds{site="a.no"} 1795500060
+molo_certificate_renewal_timestamp_seconds{site="b.no"} 0
+# HELP molo_certificate_failed_orders How many orders have failed in a row.
+# TYPE molo_certificate_failed_orders gauge
+molo_certificate_failed_orders{site="a.no"} 0
+molo_certificate_failed_orders{site="b.no"} 3
 # HELP molo_pending_restart Whether a restart of the unit waits.
 # TYPE molo_pending_restart gauge
 molo_pending_restart{unit="docker.service"} 1

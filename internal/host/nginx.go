@@ -44,19 +44,18 @@ func (h *Host) probeNginx(ctx context.Context, p provision.NginxServes) error {
 				return err
 			}
 		}
+		if err := askTLS(ctx, p.Handshakes); err != nil {
+			return err
+		}
 		return askSites(ctx, p.Sites)
 	})
 }
 
 // askGeneration asks on every port and over both families, where there are two.
 func askGeneration(ctx context.Context, probes []nginx.Probe) error {
-	addresses := []string{"127.0.0.1"}
-	if hasIPv6() {
-		addresses = append(addresses, "::1")
-	}
 	for _, q := range probes {
-		for _, address := range addresses {
-			_, body, err := get(ctx, question{address, q.Port, q.ProxyProtocol, q.Host, q.Path})
+		for _, address := range loopbacks() {
+			_, body, err := get(ctx, question{socket{address, q.Port, q.ProxyProtocol}, false, q.Host, q.Path})
 			if err != nil {
 				return fmt.Errorf("port %d: %w", q.Port, err)
 			}
@@ -71,7 +70,7 @@ func askGeneration(ctx context.Context, probes []nginx.Probe) error {
 // askSites asks every site and looks at its headers.
 func askSites(ctx context.Context, sites []nginx.Expectation) error {
 	for _, site := range sites {
-		header, _, err := get(ctx, question{"127.0.0.1", site.Port, site.ProxyProtocol, site.Site, hidden})
+		header, _, err := get(ctx, question{socket{"127.0.0.1", site.Port, site.ProxyProtocol}, site.TLS, site.Site, hidden})
 		if err != nil {
 			return fmt.Errorf("site %s: %w", site.Site, err)
 		}
@@ -90,31 +89,48 @@ func hasIPv6() bool {
 	return err == nil
 }
 
-// question is a request to loopback.
-type question struct {
+// socket is where nginx listens on loopback.
+type socket struct {
 	address       string
 	port          uint16
 	proxyProtocol bool
-	host, path    string
+}
+
+func (s socket) String() string { return net.JoinHostPort(s.address, strconv.Itoa(int(s.port))) }
+
+// dial connects to the socket.
+func (s socket) dial(ctx context.Context) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", s.String())
+	if err == nil && s.proxyProtocol {
+		// "LOCAL" of version 1: a connection of the proxy's own, on nobody's behalf.
+		_, err = io.WriteString(conn, "PROXY UNKNOWN\r\n")
+	}
+	return conn, err
+}
+
+// question is a request to loopback.
+type question struct {
+	socket     socket
+	tls        bool
+	host, path string
 }
 
 // get asks a question on a connection of its own. It follows no redirect and reads
 // a short body only.
 func get(ctx context.Context, q question) (http.Header, string, error) {
-	target := net.JoinHostPort(q.address, strconv.Itoa(int(q.port)))
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+q.path, nil)
+	scheme := "http"
+	if q.tls {
+		scheme = "https"
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+q.socket.String()+q.path, nil)
 	if err != nil {
 		return nil, "", err
 	}
 	request.Host, request.Close = q.host, true
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, target string) (net.Conn, error) {
-		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, target)
-		if err == nil && q.proxyProtocol {
-			// "LOCAL" of version 1: a connection of the proxy's own, on nobody's behalf.
-			_, err = io.WriteString(conn, "PROXY UNKNOWN\r\n")
-		}
-		return conn, err
-	}}
+	transport := &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: loopbackTLS(q.host),
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return q.socket.dial(ctx) },
+	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return nil, "", err

@@ -112,7 +112,7 @@ func (h *Host) askedPath() string { return h.path(filepath.Join(stateDir, "nginx
 // askNginx returns the version of the nginx binary and what it can do. It is asked
 // once: what it has answered is kept until there is another binary.
 func (h *Host) askNginx(ctx context.Context) (version string, can []string, err error) {
-	identity, err := identify(nginxBinary)
+	identity, err := h.identifyNginx()
 	if err != nil {
 		return "", nil, err
 	}
@@ -131,6 +131,23 @@ func (h *Host) askNginx(ctx context.Context) (version string, can []string, err 
 		return now.Version, now.Can, nil // a plan writes nothing
 	}
 	return now.Version, now.Can, h.writeJSON(h.askedPath(), now)
+}
+
+// identifyNginx tells nginx, with the TLS library that it runs with, from all others.
+func (h *Host) identifyNginx() (string, error) {
+	libraries, err := filepath.Glob("/usr/lib/*/lib[sc]*.so.[0-9]*")
+	if err != nil {
+		return "", err
+	}
+	identity, err := identify(nginxBinary)
+	for _, path := range libraries {
+		if name := filepath.Base(path); err == nil && (strings.HasPrefix(name, "libssl.") || strings.HasPrefix(name, "libcrypto.")) {
+			var library string
+			library, err = identify(path)
+			identity += " " + library
+		}
+	}
+	return identity, err
 }
 
 // identify tells a file from all that were, or will be, in its place.

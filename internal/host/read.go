@@ -84,6 +84,8 @@ func (r *reader) read(ctx context.Context, id resource.ID) (resource.Resource, e
 		return r.host.readAccess(id.Where())
 	case "sysctl":
 		return r.host.readSysctl(id.Where())
+	case "certificate":
+		return r.host.readCertificate(id.Where())
 	}
 	return nil, fmt.Errorf("reading %s: unknown kind", id)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"molo/certificate"
 	"molo/provision"
 )
 
@@ -37,6 +38,8 @@ type Run struct {
 	Parts    []provision.Outcome `json:"parts"`
 	Error    string              `json:"error,omitempty"`
 	Hostname string              `json:"hostname"`
+	// Certificates says how the certificate of each site stands after the run.
+	Certificates []certificate.Status `json:"certificates,omitempty"`
 	// LastSuccess is when a run last ended with the host as the policy wants it.
 	LastSuccess time.Time `json:"last_success,omitzero"`
 }

@@ -44,6 +44,8 @@ func groupOf(id resource.ID) string {
 	case "rules":
 		family, _ := splitRules(id)
 		return "rules:" + string(family)
+	case "certificate":
+		return "certificates"
 	}
 	return string(id)
 }
@@ -64,6 +66,8 @@ func (h *Host) write(ctx context.Context, c provision.Change, group []provision.
 		return h.writeKeys(group)
 	case "rules":
 		return h.writeRules(ctx, group)
+	case "certificate":
+		return h.writeCertificates(ctx, group)
 	case "file":
 		return h.writeFile(c)
 	case "link":

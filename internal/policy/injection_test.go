@@ -111,14 +111,21 @@ func inert(t testing.TB, p *Policy, s string) {
 	path := regexp.MustCompile(`^(/[A-Za-z0-9._@+-]+)*$`)
 	url := regexp.MustCompile(`^[A-Za-z0-9._~:/?=&-]*$`)
 	special := map[string]*regexp.Regexp{
-		"Header.Value":   quotable,
-		"Auth.Realm":     quotable,
-		"Auth.Users":     path,
-		"UpstreamTLS.CA": path,
-		"Address.Socket": path,
-		"Route.Path":     url,
-		"Redirect.To":    url,
-		"Limit.Path":     url,
+		"Header.Value":     quotable,
+		"Auth.Realm":       quotable,
+		"Auth.Users":       path,
+		"UpstreamTLS.CA":   path,
+		"Address.Socket":   path,
+		"TLS.Certificate":  path,
+		"TLS.Key":          path,
+		"TLS.ClientCA":     path,
+		"ACME.DirectoryCA": path,
+		"ACME.KeyFile":     path,
+		"ACME.Email":       regexp.MustCompile(`^[!#-\[\]-~]*$`), // in requests alone
+		"ACME.Directory":   regexp.MustCompile(`^[!#-\[\]-~]*$`), // in requests alone
+		"Route.Path":       url,
+		"Redirect.To":      url,
+		"Limit.Path":       url,
 		// A line of sysctl.d(5) is a name, an equals sign and all that follows.
 		"KernelSetting.Name":  regexp.MustCompile(`^[a-z][A-Za-z0-9._:@*-]*(/[A-Za-z0-9_.:@*][A-Za-z0-9._:@*-]*)+$`),
 		"KernelSetting.Value": regexp.MustCompile(`^[^\s\pC]+( [^\s\pC]+)*$`),

@@ -145,7 +145,7 @@ func TestTheExampleWithAllItsCommentsTurnedOnIsGood(t *testing.T) {
 		out.WriteString(line)
 	}
 	p := parseOne(t, "policies.hcl", []byte(out.String()))
-	if !p.Docker.ICC.Set || len(p.Docker.Settings.V) == 0 || len(p.Firewall.Publish) == 0 || !p.Sites[0].Root.MaxBody.Set {
+	if !p.Docker.ICC.Set || len(p.Docker.Settings.V) == 0 || len(p.Firewall.Publish) == 0 || !p.Sites[0].Root.MaxBody.Set || p.Sites[0].TLS == nil {
 		t.Errorf("a comment was not turned on:\n%s", out.String())
 	}
 }

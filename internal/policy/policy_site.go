@@ -17,6 +17,7 @@ type Site struct {
 	HiddenFiles    Value[bool] // paths with a name that begins with a dot are passed on
 	TrustedProxies *TrustedProxies
 	HSTS           HSTS
+	TLS            *TLS    // nil: plain HTTP alone
 	Root           Route   // what holds for every path without a block of its own
 	Paths          []Route // complete: what a block path does not say is as the site says
 	Range          hcl.Range

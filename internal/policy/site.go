@@ -26,6 +26,7 @@ func (d *decoder) site(s *section) *Site {
 		RedirectFrom: get[[]string](s, "redirect_from"),
 		HiddenFiles:  get[bool](s, "hidden_files"),
 		HSTS:         d.hsts(s),
+		TLS:          d.tls(s),
 		Range:        s.header,
 	}
 	if proxies := s.one("trusted_proxies"); proxies != nil {

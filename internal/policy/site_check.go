@@ -9,7 +9,7 @@ import (
 
 // checkSites reports what is wrong with sites that are well-formed each.
 func (d *decoder) checkSites(sites []*Site) {
-	for _, check := range []func([]*Site){d.names, d.loops, d.circles, d.defaultSites, d.proxyProtocols, d.protocols, d.preloads} {
+	for _, check := range []func([]*Site){d.names, d.loops, d.tlsPorts, d.circles, d.defaultSites, d.proxyProtocols, d.protocols, d.preloads} {
 		check(sites)
 	}
 }
@@ -40,8 +40,11 @@ func (d *decoder) names(sites []*Site) {
 // every address, so no container can have the port, and requests would run in circles.
 func (d *decoder) loops(sites []*Site) {
 	serves := map[uint16]*Site{}
+	asked := map[uint16]hcl.Range{}
 	for _, s := range sites {
-		serves[s.Port.V] = s
+		for _, port := range s.Ports() {
+			serves[port.V], asked[port.V] = s, port.Range
+		}
 	}
 	for _, s := range sites {
 		for _, b := range backendsOf(s) {
@@ -51,7 +54,7 @@ func (d *decoder) loops(sites []*Site) {
 				continue
 			}
 			d.problem(b.Address.Range, "Upstream is nginx itself",
-				fmt.Sprintf("Nginx serves port %d on all addresses, because the site %q at %s asks for it; no container can listen there.", other.Port.V, other.Name.V, place(other.Port.Range)),
+				fmt.Sprintf("Nginx serves port %d on all addresses, because the site %q at %s asks for it; no container can listen there.", at.Port(), other.Name.V, place(asked[at.Port()])),
 				"publish the container on another port of 127.0.0.1")
 		}
 	}

@@ -32,7 +32,7 @@ func siteRow() block {
 				doc: "Whether paths with a name that begins with a dot, such as `/.git/config`, are passed on. Otherwise they get 404, but for `/.well-known/`.",
 			},
 		}, routeAttrs(true)),
-		blocks: slices.Concat([]block{trustedProxiesRow(), hstsRow(), headersRow()}, routeBlocks(), []block{pathRow()}),
+		blocks: slices.Concat([]block{trustedProxiesRow(), tlsRow(), hstsRow(), headersRow()}, routeBlocks(), []block{pathRow()}),
 	}
 }
 

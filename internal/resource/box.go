@@ -49,6 +49,8 @@ func unmarshal(kind string, raw json.RawMessage) (Resource, error) {
 		return decode[Access](raw)
 	case "sysctl":
 		return decode[Sysctl](raw)
+	case "certificate":
+		return decode[Certificate](raw)
 	}
 	return nil, fmt.Errorf("unknown kind")
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"molo/certificate"
 	"molo/internal/facts"
 	"molo/internal/resource"
 	"molo/provision"
@@ -71,6 +72,25 @@ func (h *Host) Named(context.Context, provision.Named) (map[string]facts.Access,
 	return h.Is.Nginx.Files, h.Is.Nginx.Silent
 }
 
+// TLS returns what Is has.
+func (h *Host) TLS(context.Context, []certificate.Want) (facts.TLS, []facts.Unread, error) {
+	return h.Is.Nginx.TLS, nil, nil
+}
+
+// Refresh logs whom it would ask about.
+func (h *Host) Refresh(_ context.Context, wants []certificate.Want) error {
+	var sites []string
+	for _, w := range wants {
+		if w.Directory != "" {
+			sites = append(sites, w.Site)
+		}
+	}
+	if len(sites) == 0 {
+		return nil
+	}
+	return h.act("refresh %s", strings.Join(sites, " "))
+}
+
 // Read returns the states of the resources that are there.
 func (h *Host) Read(_ context.Context, ids []resource.ID) (provision.Have, error) {
 	have := provision.Have{State: map[resource.ID]resource.Resource{}, Unread: h.Unread}
@@ -87,16 +107,22 @@ func (h *Host) Check(_ context.Context, check provision.Check, _ []provision.Cha
 	return h.act("check %T", check)
 }
 
-// Write makes the changes one by one, so that a failure leaves those before it.
+// Write makes the changes one by one, so that a failure leaves those before it. Orders
+// of certificates don't depend on each other.
 func (h *Host) Write(_ context.Context, changes []provision.Change) error {
+	var problems []error
 	for _, c := range changes {
-		if err := h.act("write %s", c.ID); err != nil {
+		err := h.act("write %s", c.ID)
+		problems = append(problems, err)
+		switch {
+		case err == nil:
+			h.set(c)
+			h.reacted("write %s", c.ID)
+		case c.ID.Kind() != "certificate":
 			return err
 		}
-		h.set(c)
-		h.reacted("write %s", c.ID)
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 func (h *Host) set(c provision.Change) {
@@ -105,6 +131,11 @@ func (h *Host) set(c provision.Change) {
 	}
 	if link, ok := c.Want.(resource.Link); c.Want == nil || ok && link.Target == "" {
 		delete(h.State, c.ID)
+		return
+	}
+	if certificate, ok := c.Want.(resource.Certificate); ok && certificate.Leaf == "" {
+		certificate.Leaf = "ordered"
+		h.State[c.ID] = certificate
 		return
 	}
 	h.State[c.ID] = c.Want
@@ -171,6 +202,8 @@ func describe(r resource.Resource) string {
 		return " " + r.String()
 	case resource.Sysctl:
 		return " = " + r.Value
+	case resource.Certificate:
+		return " " + r.Leaf
 	case resource.Rules:
 		return fmt.Sprintf(" %d chains, %s", len(r.Chains), r.Hooks[0].From)
 	}
