@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -91,17 +92,20 @@ func refusedOrInert(t *testing.T, name string, src []byte, s string) {
 }
 
 // inert fails the test when a string of the policy could be more than a value to
-// who renders it: header values stand between double quotes in nginx.conf, all
-// other strings may stand anywhere, and settings are JSON.
+// who renders it: header values stand between double quotes in nginx.conf, what
+// picks containers for an exemption is compared, its reason is shown, all other
+// strings may stand anywhere, and settings are JSON.
 func inert(t testing.TB, p *Policy, s string) {
 	t.Helper()
 	word := regexp.MustCompile(`^[A-Za-z0-9._:-]*$`)
-	header := regexp.MustCompile(`^[ !#%-\[\]-~]*$`)
+	compared := regexp.MustCompile(`^[A-Za-z0-9._:/@=+-]*$`)
+	safe := map[string]*regexp.Regexp{
+		"Header.Value":          regexp.MustCompile(`^[ !#%-\[\]-~]*$`),
+		"Containers.OwnerLabel": compared, "Exemption.Label": compared, "Exemption.Image": compared,
+		"Exemption.Reason": regexp.MustCompile(`^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$`),
+	}
 	eachString(reflect.ValueOf(p), func(where, text string) {
-		safe := word
-		if where == "Header.Value" {
-			safe = header
-		}
+		safe := cmp.Or(safe[where], word)
 		if !safe.MatchString(text) {
 			t.Errorf("%q became the %s %q", s, where, text)
 		}

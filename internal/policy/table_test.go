@@ -121,7 +121,7 @@ func TestEveryExampleReachesThePolicy(t *testing.T) {
 			without := parseOne(t, "without.hcl", policyWith(r, ""))
 			example := r.attr.example
 			if r.attr.required || r.label {
-				example = strings.NewReplacer("8081", "8091", "9100", "9109", "app", "ape", "metrics", "matrix").Replace(example)
+				example = strings.NewReplacer("8081", "8091", "9100", "9109", "app", "ape", "metrics", "matrix", "backup", "archive", "mounts", "user", "2027-01", "2028-01").Replace(example)
 			}
 			with := parseOne(t, "with.hcl", policyWith(r, example))
 			if cmp.Equal(without, with, sameValues()) {
