@@ -20,6 +20,7 @@ const (
 	exitOK       = 0
 	exitFailed   = 1
 	exitChanges  = 2  // only with --detailed-exitcode: changes are pending, or were made
+	exitFindings = 3  // audit: something fails that should not
 	exitLocked   = 75 // EX_TEMPFAIL: another run is under way
 	exitNotRoot  = 77 // EX_NOPERM
 	exitBadInput = 78 // EX_CONFIG: the policy is not valid
@@ -66,6 +67,8 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.Is(err, errChanges):
 		return exitChanges
+	case errors.Is(err, errFindings):
+		return exitFindings
 	case errors.Is(err, errNotRoot):
 		return exitNotRoot
 	case errors.As(err, &locked):
@@ -79,7 +82,7 @@ func exitCode(err error) int {
 // show tells the user, or with --json the machine, what went wrong.
 func (a *app) show(err error) error {
 	var shown reported
-	if err == nil || errors.Is(err, errChanges) || errors.As(err, &shown) {
+	if err == nil || errors.Is(err, errChanges) || errors.Is(err, errFindings) || errors.As(err, &shown) {
 		return nil
 	}
 	if a.json {

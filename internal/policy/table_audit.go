@@ -4,7 +4,7 @@ package policy
 func containersRow() block {
 	return block{
 		name: "containers",
-		doc:  "What a container must be. `molo audit` judges the running ones by it, and what this block asks for is required; without the block the same values are recommended, and only the worst is required. An attribute that asks for less than its default is a loosening, which the report shows as exempt.",
+		doc:  "What a container must be. `molo audit` judges the running ones by it, and what this block asks for is required; without the block the same values are recommended, and only the worst is required. What an attribute lets pass that its default would not shows in the report as exempt, but for lists of what is allowed.",
 		attrs: []attribute{
 			{
 				name: "non_root", kind: "boolean", fallback: `true`, example: `false`, read: boolean(),
