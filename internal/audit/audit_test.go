@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -212,13 +211,4 @@ func TestEveryFailureSaysWhatWasWantedAndHowToFixIt(t *testing.T) {
 			}
 		}
 	}
-}
-
-// day returns a moment of a day.
-func day(text string) time.Time {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		panic(err)
-	}
-	return at
 }

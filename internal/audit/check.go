@@ -71,8 +71,8 @@ func either(ok bool, where, got string) verdict {
 
 // checks lists all checks. Those of exemptions come from the others' findings.
 func checks() []check {
-	return slices.Concat(hostChecks(), updateChecks(), auditRuleChecks(), daemonChecks(), engineChecks(), swarmChecks(), fileChecks(), imageChecks(),
-		containerChecks(), confinementChecks(), mountChecks(), namespaceChecks(), networkChecks(), siteChecks())
+	return slices.Concat(hostChecks(), updateChecks(), auditRuleChecks(), daemonChecks(), engineChecks(), defaultChecks(), swarmChecks(), fileChecks(), imageChecks(),
+		containerChecks(), careChecks(), confinementChecks(), isolationChecks(), mountChecks(), namespaceChecks(), networkChecks(), siteChecks())
 }
 
 // run asks one check and makes findings of its verdicts.

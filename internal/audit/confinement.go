@@ -10,7 +10,7 @@ import (
 	"molo/internal/policy"
 )
 
-// confinementChecks are about what keeps a process in its container.
+// confinementChecks are about the rights that a process has in its container.
 func confinementChecks() []check {
 	all := []check{
 		{
@@ -51,6 +51,13 @@ func confinementChecks() []check {
 			asks:  onContainers(func(c *policy.Containers) stance { return says(c.ReadOnly, true) }),
 			judge: eachContainer(func(_ *view, c facts.ContainerDetail) verdict { return either(c.ReadOnly, "", "writable") }),
 		},
+	}
+	return inArea(all, AreaContainers, facts.FromEngine)
+}
+
+// isolationChecks are about what keeps a process in its container besides.
+func isolationChecks() []check {
+	all := []check{
 		{
 			slug: "container-seccomp", title: "Containers may not make every system call", level: Required, cis: []string{"5.22"},
 			want: "a seccomp profile", fix: "take --security-opt seccomp=unconfined out, or give it a profile of its own",

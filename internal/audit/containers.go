@@ -57,7 +57,7 @@ func lets[T any](value policy.Value[T], got string) verdict {
 	return verdict{status: Exempt, got: got, why: place(value.Range) + " asks for less"}
 }
 
-// containerChecks are about how containers are run.
+// containerChecks are about what containers may use up, and what happens when they fail.
 func containerChecks() []check {
 	all := []check{
 		{
@@ -94,6 +94,13 @@ func containerChecks() []check {
 			asks:  onContainers(func(c *policy.Containers) stance { return says(c.HealthCheck, true) }),
 			judge: eachContainer(func(_ *view, c facts.ContainerDetail) verdict { return either(c.HealthCheck, "", "none") }),
 		},
+	}
+	return inArea(all, AreaContainers, facts.FromEngine)
+}
+
+// careChecks are about how containers are looked after.
+func careChecks() []check {
+	all := []check{
 		{
 			slug: "container-log-driver", title: "Containers' logs are bounded, and go where the daemon sends them", level: Recommended,
 			want: "the daemon's logging driver, and no files without bounds", fix: "make the container anew: the driver is fixed when it is created",

@@ -9,7 +9,7 @@ import (
 	"molo/internal/facts"
 )
 
-// engineChecks are about what dockerd runs with and molo does not set by itself.
+// engineChecks are about dockerd itself, as far as molo does not set it up.
 func engineChecks() []check {
 	return []check{
 		{
@@ -57,6 +57,13 @@ func engineChecks() []check {
 				})
 			},
 		},
+	}
+}
+
+// defaultChecks are about what dockerd gives to containers that don't say otherwise,
+// and how it follows its own file.
+func defaultChecks() []check {
+	return []check{
 		{
 			slug: "daemon-ulimits", title: "Containers have bounds on open files and processes by default", area: AreaDaemon, level: Info, cis: []string{"2.8"},
 			needs: fromEngine(), want: "default-ulimits set", fix: `docker { settings = { "default-ulimits" = { nofile = { Name = "nofile", Soft = 65536, Hard = 65536 } } } }`, apply: true,
@@ -65,7 +72,7 @@ func engineChecks() []check {
 			},
 		},
 		{
-			slug: "daemon-cgroup-parent", title: "Containers are in Docker's own control group", area: AreaDaemon, level: Info, cis: []string{"2.10"},
+			slug: "daemon-cgroup-parent", title: "dockerd puts containers into its own control group", area: AreaDaemon, level: Info, cis: []string{"2.10"},
 			needs: fromEngine(), want: "cgroup-parent unset", fix: "take cgroup-parent out, unless the group has bounds of its own",
 			judge: func(v *view) []verdict { return v.daemon(setting{key: "cgroup-parent"}, is("")) },
 		},
@@ -89,7 +96,7 @@ func engineChecks() []check {
 			},
 		},
 		{
-			slug: "daemon-seccomp", title: "Containers may not make every system call", area: AreaDaemon, level: Required, cis: []string{"2.17"},
+			slug: "daemon-seccomp", title: "Containers get a seccomp profile unless they opt out", area: AreaDaemon, level: Required, cis: []string{"2.17"},
 			needs: fromEngine(), want: "Docker's seccomp profile, or one of the owner's", fix: "take seccomp-profile out of daemon.json",
 			judge: func(v *view) []verdict {
 				profile := securityOption(v.Facts.Engine.SecurityOptions, "seccomp", "profile")

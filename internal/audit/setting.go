@@ -103,7 +103,7 @@ func (v *view) flags(name, short string) []argument {
 		switch {
 		case long && strings.HasPrefix(value, "="):
 			all = append(all, argument{value[1:], where})
-		case !(long && value == "" || short != "" && isShort && inline == ""):
+		case (!long || value != "") && (short == "" || !isShort || inline != ""):
 			if short != "" && isShort && !strings.HasPrefix(text, "--") {
 				all = append(all, argument{strings.TrimPrefix(inline, "="), where})
 			}

@@ -34,7 +34,6 @@ type ContainerDetail struct {
 	Name    string            `json:"name"`
 	Image   string            `json:"image"`    // as it was named when the container was created
 	ImageID string            `json:"image_id"` // "sha256:…"
-	Created time.Time         `json:"created,omitzero"`
 	Labels  map[string]string `json:"labels,omitempty"`
 	// Published holds the ports as they are open now.
 	Published []Publish `json:"published,omitempty"`

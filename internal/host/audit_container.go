@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/swarm"
@@ -40,7 +39,6 @@ func inspectContainer(ctx context.Context, engine *client.Client, d *facts.Conta
 		return
 	}
 	d.Image, d.User = c.Config.Image, c.Config.User
-	d.Created, _ = time.Parse(time.RFC3339Nano, c.Created) //nolint:errcheck // only shown
 	d.AppArmorProfile, d.ProcessLabel = c.AppArmorProfile, c.ProcessLabel
 	health := c.Config.Healthcheck
 	d.HealthCheck = c.State.Health != nil || health != nil && len(health.Test) > 0 && health.Test[0] != "NONE"

@@ -123,7 +123,7 @@ func kernelVersion(s string) (KernelVersion, *fault) {
 		if !digits(part, 4) {
 			return bad()
 		}
-		numbers[i], _ = strconv.Atoi(part) //nolint:errcheck // at most four digits
+		numbers[i], _ = strconv.Atoi(part) // at most four digits
 	}
 	return KernelVersion{numbers[0], numbers[1], numbers[2]}, nil
 }

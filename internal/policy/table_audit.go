@@ -2,7 +2,7 @@ package policy
 
 // containersRow is the block containers.
 func containersRow() block {
-	return block{
+	row := block{
 		name: "containers",
 		doc:  "What a container must be. `molo audit` judges the running ones by it, and what this block asks for is required; without the block the same values are recommended, and only the worst is required. What an attribute lets pass that its default would not shows in the report as exempt, but for lists of what is allowed.",
 		attrs: []attribute{
@@ -34,34 +34,42 @@ func containersRow() block {
 				name: "pids_limit", kind: "boolean", fallback: `true`, example: `false`, read: boolean(),
 				doc: "Has a bound on its number of processes (`--pids-limit`), which a fork bomb runs into.",
 			},
-			{
-				name: "privileged", kind: "boolean", fallback: `false`, example: `true`, read: boolean(),
-				doc: "Whether it may run with every right and device of the host (`--privileged`).",
-			},
-			{
-				name: "host_namespaces", kind: "boolean", fallback: `false`, example: `true`, read: boolean(),
-				doc: "Whether it may share the host's network, processes, IPC, host name, users or control groups (`--network host` and so on).",
-			},
-			{
-				name: "sensitive_mounts", kind: "boolean", fallback: `false`, example: `true`, read: boolean(),
-				doc: "Whether it may see the host's own directories, such as `/etc`, or the socket of a container engine.",
-			},
-			{
-				name: "published_on", kind: "string", fallback: `"loopback"`, allowed: []string{"loopback", "address", "any"}, example: `"address"`,
-				doc: "Where it may publish ports: on loopback, for nginx on this host; on any one address; or on all addresses.",
-			},
-			{
-				name: "health_check", kind: "boolean", fallback: `true`, example: `false`, read: boolean(),
-				doc: "Has a health check, its own or its image's.",
-			},
-			{
-				name: "pinned_image", kind: "boolean", fallback: `true`, example: `false`, read: boolean(),
-				doc: "Was created from an image named by digest (`name@sha256:…`), so that it is tomorrow what it was when it was tested.",
-			},
-			{
-				name: "owner_label", kind: "string", example: `"no.example.owner"`, read: text(labelKey),
-				doc: "A label that it must carry, so that somebody can be asked about it.",
-			},
+		},
+	}
+	row.attrs = append(row.attrs, outwards()...)
+	return row
+}
+
+// outwards lists the attributes of containers that are about the host and others.
+func outwards() []attribute {
+	return []attribute{
+		{
+			name: "privileged", kind: "boolean", fallback: `false`, example: `true`, read: boolean(),
+			doc: "Whether it may run with every right and device of the host (`--privileged`).",
+		},
+		{
+			name: "host_namespaces", kind: "boolean", fallback: `false`, example: `true`, read: boolean(),
+			doc: "Whether it may share the host's network, processes, IPC, host name, users or control groups (`--network host` and so on).",
+		},
+		{
+			name: "sensitive_mounts", kind: "boolean", fallback: `false`, example: `true`, read: boolean(),
+			doc: "Whether it may see the host's own directories, such as `/etc`, or the socket of a container engine.",
+		},
+		{
+			name: "published_on", kind: "string", fallback: `"loopback"`, allowed: []string{"loopback", "address", "any"}, example: `"address"`,
+			doc: "Where it may publish ports: on loopback, for nginx on this host; on any one address; or on all addresses.",
+		},
+		{
+			name: "health_check", kind: "boolean", fallback: `true`, example: `false`, read: boolean(),
+			doc: "Has a health check, its own or its image's.",
+		},
+		{
+			name: "pinned_image", kind: "boolean", fallback: `true`, example: `false`, read: boolean(),
+			doc: "Was created from an image named by digest (`name@sha256:…`), so that it is tomorrow what it was when it was tested.",
+		},
+		{
+			name: "owner_label", kind: "string", example: `"no.example.owner"`, read: text(labelKey),
+			doc: "A label that it must carry, so that somebody can be asked about it.",
 		},
 	}
 }
