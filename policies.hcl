@@ -72,3 +72,30 @@ site "app.example.no" {
   #   content_security_policy = "default-src 'self'"
   # }
 }
+
+# What molo audit asks of running containers. An empty block already asks for every
+# safe default; without the block they are only recommended.
+# containers {
+#   # Writes go to volumes and to --tmpfs.
+#   read_only = true
+#
+#   # Nothing is given back of the capabilities that are dropped, but for these.
+#   allowed_capabilities = ["NET_BIND_SERVICE", "CHOWN"]
+#
+#   # Somebody can be asked about each container.
+#   owner_label = "no.example.owner"
+# }
+
+# What molo audit asks of the machine itself.
+# host {
+#   kernel  = ">= 6.1"
+#   regions = ["no-osl"]
+# }
+
+# What is accepted for a while. The audit shows it, and it fails again after that day.
+# exempt "backup" {
+#   checks    = ["container-runtime-socket"]
+#   container = "backup"
+#   reason    = "reads labels until it gets a proxy"
+#   expires   = "2027-06-30"
+# }

@@ -122,7 +122,7 @@ func in(s *policy.Site, at hcl.Range, path string, err error) error {
 
 // FileDigest stands for the owner's certificate as it is served: with a renewed file
 // nginx has to be reloaded.
-func FileDigest(c facts.Certificate, clients facts.File) string {
+func FileDigest(c facts.Certificate, clients facts.CertFile) string {
 	return digest([]byte(c.Chain.PEM + c.Key.Public + clients.PEM))[:16]
 }
 

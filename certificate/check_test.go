@@ -64,7 +64,7 @@ func TestCheckFilesNamesFileAndLine(t *testing.T) {
 	early := leaf(certtest.Leaf{From: now().Add(time.Second), Until: until})
 	with := func(chain, key []byte) facts.Certificate { return files(chain, key, 0o640) }
 	broken := with(good.Chain(), good.Key)
-	broken.Chain = facts.File{Problem: "no such file"}
+	broken.Chain = facts.CertFile{Problem: "no such file"}
 	for _, tc := range []struct {
 		name  string
 		files facts.Certificate
@@ -116,7 +116,7 @@ func TestACertificateOutOfItsTimeIsServedOnButNeverIntroduced(t *testing.T) {
 	if CheckFiles(sites, tls) == nil {
 		t.Error("an expired certificate may be introduced")
 	}
-	tls.Live = map[string]facts.Served{"app.example.no": {Digest: FileDigest(c, facts.File{})}}
+	tls.Live = map[string]facts.Served{"app.example.no": {Digest: FileDigest(c, facts.CertFile{})}}
 	if err := CheckFiles(sites, tls); err != nil {
 		t.Errorf("one that is served already: %v", err)
 	}
@@ -134,17 +134,17 @@ func TestCheckFilesReadsTheAuthoritiesOfClients(t *testing.T) {
 	good := issue(t, "app.example.no")
 	for _, tc := range []struct {
 		name string
-		file facts.File
+		file facts.CertFile
 		want string
 	}{
 		{"a root", ReadChain(good.Root), ""},
 		{"two authorities", ReadChain(join(good.Root, good.Below)), ""},
 		{"a client's certificate", ReadChain(good.Leaf), "policies.hcl:6: site \"app.example.no\": /etc/clients.pem: app.example.no in it is not the certificate of an authority"},
-		{"no file", facts.File{Problem: "no such file"}, "policies.hcl:6: site \"app.example.no\": /etc/clients.pem: no such file"},
+		{"no file", facts.CertFile{Problem: "no such file"}, "policies.hcl:6: site \"app.example.no\": /etc/clients.pem: no such file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tls := facts.TLS{
-				Now: now(), ClientCAs: map[string]facts.File{"/etc/clients.pem": tc.file},
+				Now: now(), ClientCAs: map[string]facts.CertFile{"/etc/clients.pem": tc.file},
 				Files: map[string]facts.Certificate{"app.example.no": files(good.Chain(), good.Key, 0o600)},
 			}
 			if got := text(CheckFiles([]*policy.Site{fileSite("app.example.no", "/etc/clients.pem")}, tls)); got != tc.want {
@@ -156,17 +156,17 @@ func TestCheckFilesReadsTheAuthoritiesOfClients(t *testing.T) {
 
 func TestEveryChangeOfAFileIsAnotherDigest(t *testing.T) {
 	one, two := issue(t, "app.example.no"), issue(t, "app.example.no")
-	base := FileDigest(files(one.Chain(), one.Key, 0o600), facts.File{})
+	base := FileDigest(files(one.Chain(), one.Key, 0o600), facts.CertFile{})
 	for name, other := range map[string]string{
-		"another certificate": FileDigest(files(two.Chain(), two.Key, 0o600), facts.File{}),
-		"another chain":       FileDigest(files(one.Leaf, one.Key, 0o600), facts.File{}),
+		"another certificate": FileDigest(files(two.Chain(), two.Key, 0o600), facts.CertFile{}),
+		"another chain":       FileDigest(files(one.Leaf, one.Key, 0o600), facts.CertFile{}),
 		"clients' authority":  FileDigest(files(one.Chain(), one.Key, 0o600), ReadChain(one.Root)),
 	} {
 		if other == base {
 			t.Errorf("%s has the same digest", name)
 		}
 	}
-	if again := FileDigest(files(one.Chain(), one.Key, 0o600), facts.File{}); again != base {
+	if again := FileDigest(files(one.Chain(), one.Key, 0o600), facts.CertFile{}); again != base {
 		t.Error("the same files have another digest")
 	}
 }

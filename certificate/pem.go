@@ -19,18 +19,18 @@ const MaxFile = 1 << 20
 // ReadChain reads a file of certificates in PEM. Keys in it are left out of what is
 // returned. A file that is damaged anywhere is a problem as a whole: nginx would
 // serve the part before that.
-func ReadChain(data []byte) facts.File {
+func ReadChain(data []byte) facts.CertFile {
 	certificates, err := readCertificates(data)
 	if err != nil {
-		return facts.File{Problem: err.Error()}
+		return facts.CertFile{Problem: err.Error()}
 	}
 	var out bytes.Buffer
 	for _, c := range certificates {
 		if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}); err != nil {
-			return facts.File{Problem: err.Error()}
+			return facts.CertFile{Problem: err.Error()}
 		}
 	}
-	return facts.File{PEM: out.String()}
+	return facts.CertFile{PEM: out.String()}
 }
 
 // readCertificates parses all certificates in a file.

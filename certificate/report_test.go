@@ -32,7 +32,7 @@ func TestReportSaysHowEachCertificateStands(t *testing.T) {
 		{"a file of the owner's", fileSite("app.example.no", ""), files(own.Chain(), own.Key, 0o600), 0, Good, "until 2026-12-23 12:00 UTC (29 days)"},
 		{"a file that has expired", fileSite("app.example.no", ""), files(own.Chain(), own.Key, 0o600), 30 * dayLong, Invalid, "until 2026-12-23 12:00 UTC (expired); it has expired on 2026-12-23 12:00 UTC"},
 		{"a file for another name", fileSite("b.no", ""), files(own.Chain(), own.Key, 0o600), 0, Invalid, "until 2026-12-23 12:00 UTC (29 days); it is for app.example.no and not for b.no"},
-		{"no file", fileSite("app.example.no", ""), facts.Certificate{ChainPath: "/x", Chain: facts.File{Problem: "no such file"}}, 0, None, "no certificate; /x: no such file"},
+		{"no file", fileSite("app.example.no", ""), facts.Certificate{ChainPath: "/x", Chain: facts.CertFile{Problem: "no such file"}}, 0, None, "no certificate; /x: no such file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			at := now().Add(tc.at)

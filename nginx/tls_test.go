@@ -191,7 +191,7 @@ func TestARenewedFileIsAnotherGeneration(t *testing.T) {
 	sites := newSites(t, tlsSite+"file clients=/etc/clients.pem")
 	host := secured(t, "app.example.no")
 	client := certificates(t, "client.example.no")["client.example.no"].Chain
-	host.TLS.ClientCAs = map[string]facts.File{"/etc/clients.pem": client}
+	host.TLS.ClientCAs = map[string]facts.CertFile{"/etc/clients.pem": client}
 	generation := func() string { return resource.Generation(treeOf(t, compile(t, sites, host)).Files) }
 	seen := map[string]string{generation(): "nothing"}
 	renewed := host.TLS.Files["app.example.no"]
@@ -199,7 +199,7 @@ func TestARenewedFileIsAnotherGeneration(t *testing.T) {
 	renewed.Key = certificates(t, "www.app.example.no")["www.app.example.no"].Key
 	for name, change := range map[string]func(){
 		"the certificate":         func() { host.TLS.Files["app.example.no"] = renewed },
-		"the clients' authority":  func() { host.TLS.ClientCAs["/etc/clients.pem"] = facts.File{PEM: client.PEM + client.PEM} },
+		"the clients' authority":  func() { host.TLS.ClientCAs["/etc/clients.pem"] = facts.CertFile{PEM: client.PEM + client.PEM} },
 		"whether clients need it": func() { sites[0].TLS.Clients.V = "optional" },
 	} {
 		change()
@@ -239,7 +239,7 @@ func TestHandshakesAndExpectationsOfSecureSites(t *testing.T) {
 // one that does.
 func TestSessionsAreNotSharedWithSitesThatAskForCertificates(t *testing.T) {
 	host := secured(t, "app.example.no", "b.example.no")
-	host.TLS.ClientCAs = map[string]facts.File{"/c.pem": certificates(t, "c")["c"].Chain}
+	host.TLS.ClientCAs = map[string]facts.CertFile{"/c.pem": certificates(t, "c")["c"].Chain}
 	for words, want := range map[string]string{"acme": "ssl_session_cache shared:molo_tls:10m;", "acme clients=/c.pem": "ssl_session_cache off;"} {
 		tree := treeOf(t, compile(t, newSites(t, tlsSite+words+"\nsite b.example.no 127.0.0.1:8080 80 1\n\ttls: acme"), host))
 		if !strings.Contains(string(tree.Files["tls.conf"]), want) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"molo/internal/audit"
 	"molo/internal/policy"
 )
 
@@ -82,7 +83,7 @@ func (a *app) load() (*policy.Policy, error) {
 		return nil, err
 	}
 	a.digest = digestOf(sources)
-	p, diagnostics := policy.Parse(sources)
+	p, diagnostics := policy.ParseChecked(sources, audit.Slugs())
 	if !diagnostics.HasErrors() {
 		return p, nil
 	}

@@ -46,7 +46,7 @@ Exit codes:
   0   the host matches the policy (changed or not)
   1   something failed; what was changed has been put back
   2   with --detailed-exitcode: changes are pending (plan) or were made (apply)
-  3   lint found something that is required and missing
+  3   an audit or a lint found something that is required and does not hold
   75  another run is under way
   77  not root
   78  the policy is not valid; nothing was changed`
@@ -79,6 +79,7 @@ func (a *app) command() *cobra.Command {
 		a.statusCommand(),
 		a.exposureCommand(),
 		a.probeCommand(),
+		a.auditCommand(),
 		a.volumesCommand(),
 		a.lintCommand(),
 		a.versionCommand(),

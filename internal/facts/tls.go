@@ -13,25 +13,25 @@ type TLS struct {
 	Files map[string]Certificate `json:"files,omitempty"`
 	// Ordered holds what was ordered for each site, those that are gone among them.
 	Ordered   map[string]Certificate `json:"ordered,omitempty"`
-	ClientCAs map[string]File        `json:"client_cas,omitempty"` // by path
+	ClientCAs map[string]CertFile    `json:"client_cas,omitempty"` // by path
 	// Live is what the sites of molo's live tree are served with.
 	Live map[string]Served `json:"live,omitempty"`
 	// Blind says that none of this may be read.
 	Blind bool `json:"blind,omitempty"`
 }
 
-// File is a file of certificates. They are public: keys that stand beside them are left out.
-type File struct {
+// CertFile is a file of certificates. They are public: keys that stand beside them are left out.
+type CertFile struct {
 	PEM     string `json:"pem,omitempty"`
 	Problem string `json:"problem,omitempty"` // why it could not be read
 }
 
 // Certificate is a chain of certificates with its key, or what there is of them.
 type Certificate struct {
-	ChainPath string `json:"chain_path"`
-	KeyPath   string `json:"key_path"`
-	Chain     File   `json:"chain"`
-	Key       Key    `json:"key"`
+	ChainPath string   `json:"chain_path"`
+	KeyPath   string   `json:"key_path"`
+	Chain     CertFile `json:"chain"`
+	Key       Key      `json:"key"`
 	// Ordered says what the certificate was ordered with; nil for files of the owner's,
 	// and where that is not known.
 	Ordered *Ordered `json:"ordered,omitempty"`

@@ -44,7 +44,7 @@ func (h *Host) auditdFacts(ctx context.Context, f *facts.Facts) {
 		return
 	}
 	a.Locked = auditLocked(string(status))
-	if a.Rules, err = h.auditRules(ctx); err != nil {
+	if a.Rules, err = h.loadedAuditRules(ctx); err != nil {
 		a.Refusal = err.Error()
 	}
 }
@@ -59,8 +59,8 @@ func auditLocked(status string) bool {
 	return false
 }
 
-// auditRules lists the rules that the kernel has.
-func (h *Host) auditRules(ctx context.Context) ([]string, error) {
+// loadedAuditRules lists the rules that the kernel has.
+func (h *Host) loadedAuditRules(ctx context.Context) ([]string, error) {
 	out, err := h.exec(ctx, nil, "auditctl", "-l")
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (h *Host) loadAuditRules(ctx context.Context, a provision.Activation) error
 
 // probeAudit asks the kernel for its rules and compares those that are molo's.
 func (h *Host) probeAudit(ctx context.Context, p provision.AuditLoaded) error {
-	rules, err := h.auditRules(ctx)
+	rules, err := h.loadedAuditRules(ctx)
 	if err != nil {
 		return err
 	}

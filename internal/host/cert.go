@@ -29,7 +29,7 @@ const (
 // the live tree serves its sites. Private keys are read here and go
 // no further than the digest of their public half.
 func (h *Host) TLS(_ context.Context, wants []certificate.Want) (facts.TLS, []facts.Unread, error) {
-	t := facts.TLS{Files: map[string]facts.Certificate{}, ClientCAs: map[string]facts.File{}}
+	t := facts.TLS{Files: map[string]facts.Certificate{}, ClientCAs: map[string]facts.CertFile{}}
 	var unread []facts.Unread
 	hidden := func(what string, err error, parts ...string) {
 		t.Blind = true
@@ -159,10 +159,10 @@ func (h *Host) readPair(chain, key string) (facts.Certificate, error) {
 }
 
 // readCertificates reads a file of certificates.
-func (h *Host) readCertificates(path string) (facts.File, error) {
+func (h *Host) readCertificates(path string) (facts.CertFile, error) {
 	data, _, problem, err := h.readPEM(path)
 	if err != nil || problem != "" {
-		return facts.File{Problem: problem}, err
+		return facts.CertFile{Problem: problem}, err
 	}
 	return certificate.ReadChain(data), nil
 }

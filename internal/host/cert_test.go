@@ -74,7 +74,7 @@ func TestClientsAuthoritiesAreRead(t *testing.T) {
 	h := &acmeHost{Host: image(t, nil)}
 	h.write(t, "/etc/clients.pem", i.Root, 0o644)
 	got, _, err := h.TLS(t.Context(), []certificate.Want{{Site: "a", ClientCA: "/etc/clients.pem"}, {Site: "b", ClientCA: "/etc/none.pem"}})
-	want := map[string]facts.File{"/etc/clients.pem": {PEM: string(i.Root)}, "/etc/none.pem": {Problem: "there is no such file"}}
+	want := map[string]facts.CertFile{"/etc/clients.pem": {PEM: string(i.Root)}, "/etc/none.pem": {Problem: "there is no such file"}}
 	if diff := cmp.Diff(want, got.ClientCAs); diff != "" || err != nil {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
@@ -83,7 +83,7 @@ func TestClientsAuthoritiesAreRead(t *testing.T) {
 func TestWithoutSitesOverTLSNothingIsRead(t *testing.T) {
 	h := image(t, map[string]string{"/etc/nginx/molo/gen-1/http.conf": "x"})
 	got, unread, err := h.TLS(t.Context(), nil)
-	if diff := cmp.Diff(facts.TLS{Files: map[string]facts.Certificate{}, ClientCAs: map[string]facts.File{}}, got); diff != "" || unread != nil || err != nil {
+	if diff := cmp.Diff(facts.TLS{Files: map[string]facts.Certificate{}, ClientCAs: map[string]facts.CertFile{}}, got); diff != "" || unread != nil || err != nil {
 		t.Errorf("%v %v (-want +got)\n%s", unread, err, diff)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
 
 	"molo/internal/facts"
@@ -33,9 +34,12 @@ const (
 	iccOption     = "com.docker.network.bridge.enable_icc"
 )
 
+// engineReader reads what the Engine API tells.
+type engineReader func(context.Context, *facts.Docker) error
+
 // dockerFacts reads the engine. A stopped engine is not asked: its socket belongs
 // to systemd, which would start it.
-func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts) {
+func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts, engine engineReader) {
 	d := &f.Docker
 	unread := func(what string, err error) {
 		f.Unknown = append(f.Unknown, unreadable(what, provision.PartDocker, err))
@@ -49,7 +53,7 @@ func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts) {
 	d.DataOnDisk = h.dataOnDisk()
 	var pid uint32
 	if d.Installed && !h.offline() {
-		pid = h.runningDocker(ctx, f)
+		pid = h.runningDocker(ctx, f, engine)
 	}
 	if err := h.dockerFlags(d, pid); err != nil {
 		unread("the files of "+provision.DockerUnit, err)
@@ -57,7 +61,7 @@ func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts) {
 }
 
 // runningDocker reads the engine that runs, and returns its process.
-func (h *Host) runningDocker(ctx context.Context, f *facts.Facts) (pid uint32) {
+func (h *Host) runningDocker(ctx context.Context, f *facts.Facts, engine engineReader) (pid uint32) {
 	d := &f.Docker
 	unread := func(what string, err error) {
 		f.Unknown = append(f.Unknown, unreadable(what, provision.PartDocker, err))
@@ -71,10 +75,7 @@ func (h *Host) runningDocker(ctx context.Context, f *facts.Facts) (pid uint32) {
 	if d.Running = unit.Active == "active" || unit.Active == "reloading"; d.Running {
 		pid, d.Started = unit.MainPID, unit.Started
 		d.ConfigNewer = h.newer(provision.DaemonJSON, unit.Started)
-		err := h.engineFacts(ctx, d)
-		if err == nil {
-			err = inspectAll(ctx, d.Containers)
-		}
+		err := engine(ctx, d)
 		if err == nil {
 			return pid
 		}
@@ -144,42 +145,75 @@ func majorOf(version string) int {
 	return major
 }
 
-// engineFacts reads the Engine API in one pass: four requests, however many
-// containers there are.
-func (h *Host) engineFacts(ctx context.Context, d *facts.Docker) error {
-	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
-	defer cancel()
+// engineAnswers are those of the Engine API to four requests, however many containers
+// there are.
+type engineAnswers struct {
+	info       system.Info
+	containers client.ContainerListResult
+	networks   []network.Summary
+	volumes    []volume.Volume
+}
+
+// askEngine asks the Engine API.
+func askEngine(ctx context.Context) (engineAnswers, error) {
 	engine, err := client.New(client.WithHost(dockerSocket))
 	if err != nil {
-		return err
+		return engineAnswers{}, err
 	}
 	defer engine.Close()
+	return askedOf(ctx, engine)
+}
+
+func askedOf(ctx context.Context, engine *client.Client) (a engineAnswers, err error) {
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
 	info, err := engine.Info(ctx, client.InfoOptions{})
 	if err != nil {
-		return err
+		return a, err
 	}
-	containers, err := engine.ContainerList(ctx, client.ContainerListOptions{All: true})
-	if err != nil {
-		return err
+	if a.containers, err = engine.ContainerList(ctx, client.ContainerListOptions{All: true}); err != nil {
+		return a, err
 	}
 	networks, err := engine.NetworkList(ctx, client.NetworkListOptions{})
 	if err != nil {
-		return err
+		return a, err
 	}
 	volumes, err := engine.VolumeList(ctx, client.VolumeListOptions{})
 	if err != nil {
+		return a, err
+	}
+	a.info, a.networks, a.volumes = info.Info, networks.Items, volumes.Items
+	return a, nil
+}
+
+// engineFacts reads the Engine API, short of what only inspecting a container tells.
+func engineFacts(ctx context.Context, d *facts.Docker) error {
+	a, err := askEngine(ctx)
+	if err == nil {
+		a.fill(d)
+	}
+	return err
+}
+
+// readEngine reads the Engine API, each container included.
+func readEngine(ctx context.Context, d *facts.Docker) error {
+	if err := engineFacts(ctx, d); err != nil {
 		return err
 	}
-	d.Version, d.Major = info.Info.ServerVersion, majorOf(info.Info.ServerVersion)
-	d.Images, d.Volumes = info.Info.Images, len(volumes.Items)
-	for _, v := range volumes.Items {
+	return inspectAll(ctx, d.Containers)
+}
+
+// fill takes the answers over.
+func (a engineAnswers) fill(d *facts.Docker) {
+	d.Version, d.Major = a.info.ServerVersion, majorOf(a.info.ServerVersion)
+	d.Images, d.Volumes = a.info.Images, len(a.volumes)
+	for _, v := range a.volumes {
 		d.VolumeNames = append(d.VolumeNames, v.Name)
 	}
 	slices.Sort(d.VolumeNames)
-	d.Containers = containersOf(containers)
-	d.Networks = networksOf(networks.Items)
-	d.Effective = effectiveOf(info.Info, networks.Items, d.Major)
-	return nil
+	d.Containers = containersOf(a.containers)
+	d.Networks = networksOf(a.networks)
+	d.Effective = effectiveOf(a.info, a.networks, d.Major)
 }
 
 func containersOf(list client.ContainerListResult) []facts.Container {
@@ -284,7 +318,7 @@ func (h *Host) probeDocker(ctx context.Context, p provision.DockerRuns) error {
 			return fmt.Errorf("%s is %s", provision.DockerUnit, unit.Active)
 		}
 		var d facts.Docker
-		if err := h.engineFacts(ctx, &d); err != nil {
+		if err := engineFacts(ctx, &d); err != nil {
 			return err
 		}
 		if wrong := provision.Mismatch(p.Effective, d.Effective); len(wrong) > 0 {

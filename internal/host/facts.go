@@ -16,7 +16,9 @@ import (
 
 // Facts reads what the host is. What can't be read, for want of privilege or
 // because a service hangs, is listed in Facts.Unknown.
-func (h *Host) Facts(ctx context.Context) (facts.Facts, error) {
+func (h *Host) Facts(ctx context.Context) (facts.Facts, error) { return h.facts(ctx, readEngine) }
+
+func (h *Host) facts(ctx context.Context, engine engineReader) (facts.Facts, error) {
 	f := facts.Facts{Offline: h.offline(), Time: h.now()}
 	var err error
 	if f.OS, err = h.osRelease(); err != nil {
@@ -27,7 +29,7 @@ func (h *Host) Facts(ctx context.Context) (facts.Facts, error) {
 			return f, err
 		}
 	}
-	h.dockerFacts(ctx, &f)
+	h.dockerFacts(ctx, &f, engine)
 	h.ufwFacts(ctx, &f)
 	h.nginxFacts(ctx, &f)
 	h.sysctlFacts(&f)

@@ -1,13 +1,10 @@
 package host
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/containerd/errdefs"
@@ -66,16 +63,8 @@ func inspect(ctx context.Context, engine *client.Client, c *facts.Container) err
 
 // noNewPrivileges asks the kernel what holds for a process; nil if it is gone, or hidden.
 func noNewPrivileges(pid int) *bool {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), "NoNewPrivs:"); ok {
-			set := strings.TrimSpace(value) == "1"
-			return &set
-		}
+	if p := process(pid); p.PID > 0 {
+		return &p.NoNewPrivileges
 	}
 	return nil
 }

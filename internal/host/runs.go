@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"molo/certificate"
+	"molo/internal/audit"
 	"molo/provision"
 )
 
-// keptRuns and keptTrails are how many records are kept: of runs, and of what exactly
-// they did, with which they can be taken back.
-const keptRuns, keptTrails = 50, 10
+// keptRuns, keptTrails and keptAudits are how many records are kept: of runs, of what
+// exactly they did, with which they can be taken back, and of audits.
+const keptRuns, keptTrails, keptAudits = 50, 10, 50
 
 // RunVersion is the version of the format of Run.
 const RunVersion = 1
@@ -47,8 +48,12 @@ type Run struct {
 // NewRun begins the record of a run.
 func NewRun(molo, policy string) Run {
 	now := time.Now().UTC()
-	id := fmt.Sprintf("%s-%d", now.Format("20060102T150405.000Z"), os.Getpid())
-	return Run{Version: RunVersion, ID: id, Action: "apply", Molo: molo, Policy: policy, Began: now}
+	return Run{Version: RunVersion, ID: RecordID(now), Action: "apply", Molo: molo, Policy: policy, Began: now}
+}
+
+// RecordID names what this process did at a moment.
+func RecordID(at time.Time) string {
+	return fmt.Sprintf("%s-%d", at.UTC().Format("20060102T150405.000Z"), os.Getpid())
 }
 
 // End fills in what became of the run.
@@ -111,6 +116,15 @@ func (h *Host) Trail(run string) (provision.Trail, error) {
 		return trail, fmt.Errorf("nothing is kept of a run %q: it changed nothing, or it is too long ago", run)
 	}
 	return trail, err
+}
+
+// RecordAudit keeps the report of an audit, and removes the oldest ones.
+func (h *Host) RecordAudit(r audit.Report) error {
+	dir := h.path(filepath.Join(stateDir, "audits"))
+	if err := h.writeJSON(filepath.Join(dir, r.ID+".json"), r); err != nil {
+		return err
+	}
+	return keepNewest(dir, keptAudits)
 }
 
 // keepNewest removes all but the newest records of a directory.

@@ -11,6 +11,7 @@ import (
 // decoder reads blocks over the table and collects what is wrong with them.
 type decoder struct {
 	files    map[string]*hcl.File
+	checks   []string           // those that an exemption may name; nil for any
 	defaults map[*attribute]any // each parsed once
 	diags    hcl.Diagnostics
 }

@@ -102,30 +102,36 @@ func refusedOrInert(t *testing.T, name string, src []byte, s string) {
 
 // inert fails the test when a string of the policy could be more than a value to
 // who renders it: header values and realms stand between double quotes in
-// nginx.conf, paths and URLs are one word of it, all other strings may stand
-// anywhere, and settings are JSON.
+// nginx.conf, paths and URLs are one word of it, what picks containers for an
+// exemption is compared, its reason is shown, all other strings may stand anywhere,
+// and settings are JSON.
 func inert(t testing.TB, p *Policy, s string) {
 	t.Helper()
 	word := regexp.MustCompile(`^[A-Za-z0-9._:=-]*$`)
 	quotable := regexp.MustCompile(`^[ !#%-\[\]-~]*$`)
 	path := regexp.MustCompile(`^(/[A-Za-z0-9._@+-]+)*$`)
 	url := regexp.MustCompile(`^[A-Za-z0-9._~:/?=&-]*$`)
+	compared := regexp.MustCompile(`^[A-Za-z0-9._:/@=+-]*$`)
 	special := map[string]*regexp.Regexp{
-		"Header.Value":     quotable,
-		"Auth.Realm":       quotable,
-		"Auth.Users":       path,
-		"UpstreamTLS.CA":   path,
-		"Address.Socket":   path,
-		"TLS.Certificate":  path,
-		"TLS.Key":          path,
-		"TLS.ClientCA":     path,
-		"ACME.DirectoryCA": path,
-		"ACME.KeyFile":     path,
-		"ACME.Email":       regexp.MustCompile(`^[!#-\[\]-~]*$`), // in requests alone
-		"ACME.Directory":   regexp.MustCompile(`^[!#-\[\]-~]*$`), // in requests alone
-		"Route.Path":       url,
-		"Redirect.To":      url,
-		"Limit.Path":       url,
+		"Header.Value":          quotable,
+		"Auth.Realm":            quotable,
+		"Auth.Users":            path,
+		"UpstreamTLS.CA":        path,
+		"Address.Socket":        path,
+		"TLS.Certificate":       path,
+		"TLS.Key":               path,
+		"TLS.ClientCA":          path,
+		"ACME.DirectoryCA":      path,
+		"ACME.KeyFile":          path,
+		"ACME.Email":            regexp.MustCompile(`^[!#-\[\]-~]*$`), // in requests alone
+		"ACME.Directory":        regexp.MustCompile(`^[!#-\[\]-~]*$`), // in requests alone
+		"Route.Path":            url,
+		"Redirect.To":           url,
+		"Limit.Path":            url,
+		"Containers.OwnerLabel": compared,
+		"Exemption.Label":       compared,
+		"Exemption.Image":       compared,
+		"Exemption.Reason":      regexp.MustCompile(`^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$`),
 		// A line of sysctl.d(5) is a name, an equals sign and all that follows.
 		"KernelSetting.Name":  regexp.MustCompile(`^[a-z][A-Za-z0-9._:@*-]*(/[A-Za-z0-9_.:@*][A-Za-z0-9._:@*-]*)+$`),
 		"KernelSetting.Value": regexp.MustCompile(`^[^\s\pC]+( [^\s\pC]+)*$`),

@@ -20,7 +20,11 @@ type Source struct {
 // Parse reads sources as one policy. The policy is nil when there is an error
 // among the diagnostics: a policy that is only understood in part must not be
 // applied in part. No sources make a policy that asks for nothing.
-func Parse(sources []Source) (*Policy, Diagnostics) {
+func Parse(sources []Source) (*Policy, Diagnostics) { return ParseChecked(sources, nil) }
+
+// ParseChecked is Parse for a policy whose exemptions may only name these checks of
+// the audit.
+func ParseChecked(sources []Source, checks []string) (*Policy, Diagnostics) {
 	files, diags := parseAll(sources)
 	result := Diagnostics{files: byName(sources, files)}
 	if diags.HasErrors() {
@@ -29,7 +33,7 @@ func Parse(sources []Source) (*Policy, Diagnostics) {
 		result.list = tidy(diags, sources)
 		return nil, result
 	}
-	d := &decoder{files: result.files, defaults: map[*attribute]any{}, diags: diags}
+	d := &decoder{files: result.files, checks: checks, defaults: map[*attribute]any{}, diags: diags}
 	policy := d.policy(hcl.MergeFiles(files))
 	result.list = tidy(d.diags, sources)
 	if d.diags.HasErrors() {
@@ -42,10 +46,13 @@ func Parse(sources []Source) (*Policy, Diagnostics) {
 func (d *decoder) policy(body hcl.Body) *Policy {
 	root := d.section(table(), "", body, hcl.Range{})
 	return &Policy{
-		Docker:   d.docker(root.one("docker")),
-		Firewall: d.firewall(root.one("firewall")),
-		Sysctl:   d.sysctl(root.one("sysctl")),
-		Sites:    d.sites(root.inner["site"]),
+		Docker:     d.docker(root.one("docker")),
+		Firewall:   d.firewall(root.one("firewall")),
+		Sysctl:     d.sysctl(root.one("sysctl")),
+		Sites:      d.sites(root.inner["site"]),
+		Containers: containers(root.one("containers")),
+		Host:       hostRules(root.one("host")),
+		Exemptions: d.exemptions(root.inner["exempt"]),
 	}
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -249,5 +250,34 @@ func TestDiagnosticsFollowTheOrderOfTheSources(t *testing.T) {
 	want := []string{"b.hcl   icc = 1", "b.hcl   live_restore = 1", "b.hcl   nonsense = 1", "b.hcl   rubbish = 1", "a.hcl   published_ports = 1"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAnExemptionMayOnlyNameChecksThatThereAre(t *testing.T) {
+	const text = "exempt \"x\" {\n  checks  = [%s]\n  reason  = \"r\"\n  expires = \"2027-01-31\"\n}\n"
+	checks := []string{"container-privileged", "host-partition"}
+	for name, c := range map[string]struct {
+		written string
+		known   []string
+		hint    string // "": accepted
+	}{
+		"one that there is":              {`"host-partition"`, checks, ""},
+		"a slip":                         {`"container-priviledged"`, checks, `did you mean "container-privileged"?`},
+		"one that nobody has heard of":   {`"weather"`, checks, "molo audit --json names them all, and so does docs/audit.md"},
+		"any, where the checks are open": {`"weather"`, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, diags := ParseChecked([]Source{{"x.hcl", fmt.Appendf(nil, text, c.written)}}, c.known)
+			if c.hint == "" {
+				if p == nil {
+					t.Fatalf("refused:\n%s", rendered(t, diags))
+				}
+				return
+			}
+			wantHint(t, diags, c.hint)
+			if at := diags.Entries()[0].Range; at.Start.Line != 2 {
+				t.Errorf("reported at line %d, want 2", at.Start.Line)
+			}
+		})
 	}
 }

@@ -13,10 +13,13 @@ import (
 // Policy is what a host must be. A nil block is one the owner did not write: molo
 // leaves that area alone.
 type Policy struct {
-	Docker   *Docker
-	Firewall *Firewall
-	Sysctl   *Sysctl
-	Sites    []*Site // in the order of their names
+	Docker     *Docker
+	Firewall   *Firewall
+	Sysctl     *Sysctl
+	Sites      []*Site // in the order of their names
+	Containers *Containers
+	Host       *HostRules
+	Exemptions []*Exemption // in source order
 }
 
 // Value is a value with the place it was written at. (Generic, because every

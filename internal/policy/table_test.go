@@ -136,7 +136,7 @@ func TestEveryExampleReachesThePolicy(t *testing.T) {
 			without := parseOne(t, "without.hcl", policyWith(r, ""))
 			example := r.attr.example
 			if r.attr.required || r.label {
-				example = strings.NewReplacer("8081", "8091", "8082", "8092", "api", "ape", "192.0.2.10", "192.0.2.11", "9100", "9109", "app", "ape", "metrics", "matrix", "kid-1", "kid-2", "account", "other").Replace(example)
+				example = strings.NewReplacer("8081", "8091", "8082", "8092", "api", "ape", "192.0.2.10", "192.0.2.11", "9100", "9109", "app", "ape", "metrics", "matrix", "kid-1", "kid-2", "account", "other", "backup", "archive", "mounts", "user", "2027-01", "2028-01").Replace(example)
 			}
 			with := parseOne(t, "with.hcl", policyWith(r, example))
 			if cmp.Equal(without, with, sameValues()) {

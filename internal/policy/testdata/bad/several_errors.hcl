@@ -17,5 +17,5 @@ site "app.example.no" {
   port = 70000
 }
 
-host {
+machine {
 }

@@ -1,3 +1,3 @@
-containers {
-  read_only = true
+fleet {
+  pulls = true
 }

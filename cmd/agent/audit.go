@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"molo/internal/audit"
+	"molo/internal/facts"
+	"molo/internal/host"
+	"molo/internal/policy"
+	"molo/provision"
+)
+
+// auditFlags are those of audit.
+type auditFlags struct {
+	only   []string
+	failOn string
+}
+
+const auditLong = `Say what holds on this host and what does not: the machine, the Docker daemon,
+files, images, containers, networks and sites. What is in force counts, not what
+a file says. Nothing is changed, and no process is started in a container.
+
+It judges by the policy where that has a say, and by molo's defaults where it has
+none, or where there is no policy at all. Without root it says of some checks that
+they can't be known. Reports of root are kept in /var/lib/molo/audits.
+
+Exits with 3 when a finding fails that is required, see --fail-on.`
+
+func (a *app) auditCommand() *cobra.Command {
+	var flags auditFlags
+	cmd := &cobra.Command{
+		Use: "audit", Short: "Say what holds on this host and what does not; changes nothing", Long: auditLong, Args: cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error { return flags.check() },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.audit(cmd.Context(), flags) },
+	}
+	cmd.Flags().StringSliceVar(&flags.only, "only", nil, "show and count these `AREAS` and checks only: "+strings.Join(areas(), ", "))
+	cmd.Flags().StringVar(&flags.failOn, "fail-on", string(audit.Required), "exit with 3 when a finding of this `LEVEL` fails: required, recommended or none")
+	return cmd
+}
+
+func areas() []string {
+	var all []string
+	for _, a := range audit.Areas() {
+		all = append(all, string(a))
+	}
+	return all
+}
+
+// check refuses names that would quietly show or count nothing.
+func (f auditFlags) check() error {
+	for _, name := range f.only {
+		if !slices.Contains(areas(), name) && !slices.Contains(audit.Slugs(), name) {
+			return fmt.Errorf("there is no area or check %q\nhint: the areas are %s", name, strings.Join(areas(), ", "))
+		}
+	}
+	if !slices.Contains([]string{string(audit.Required), string(audit.Recommended), "none"}, f.failOn) {
+		return fmt.Errorf("--fail-on %q is none of required, recommended and none", f.failOn)
+	}
+	return nil
+}
+
+func (a *app) audit(ctx context.Context, flags auditFlags) error {
+	p, path, err := a.policyIfAny()
+	if err != nil {
+		return err
+	}
+	h, err := a.host()
+	if err != nil {
+		return err
+	}
+	in, err := look(ctx, h, p)
+	if err != nil {
+		return err
+	}
+	report := audit.NewReport(in.Facts, audit.Check(in))
+	report.ID, report.Molo, report.Policy = host.RecordID(in.Facts.Read), version, path
+	if os.Geteuid() == 0 && a.root == "/" {
+		if err := h.RecordAudit(report); err != nil {
+			return fmt.Errorf("keeping the report: %w", err)
+		}
+	}
+	report = audit.NewView(report, flags.only)
+	if a.json {
+		err = a.writeJSON(report)
+	} else {
+		err = report.WriteText(a.stdout)
+	}
+	if err == nil && flags.failOn != "none" && audit.Fails(report.Findings, audit.Level(flags.failOn)) > 0 {
+		err = errFindings
+	}
+	return err
+}
+
+// policyIfAny loads the policy. Where none was named and there is none, the audit
+// goes by the defaults.
+func (a *app) policyIfAny() (*policy.Policy, string, error) {
+	if _, err := os.Stat(a.policyPath()); a.policy == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	p, err := a.load()
+	return p, a.policyPath(), err
+}
+
+// look reads everything that the audit judges.
+func look(ctx context.Context, h *host.Host, p *policy.Policy) (audit.Input, error) {
+	f, err := h.Audit(ctx)
+	if err != nil {
+		return audit.Input{}, err
+	}
+	in := audit.Input{Policy: p, Facts: f}
+	if err := exposures(ctx, h, &in); err != nil {
+		in.Facts.Unread[facts.FromFirewall], _, _ = strings.Cut(err.Error(), "\n")
+	}
+	return in, nil
+}
+
+// exposures says who reaches which port now, and who should: by the policy, or by
+// molo's defaults where it does not say.
+func exposures(ctx context.Context, h *host.Host, in *audit.Input) error {
+	if why, unread := in.Facts.Unread[facts.FromSurface]; unread {
+		return errors.New(why)
+	}
+	s := seen{h, in.Facts}
+	now, err := provision.Exposed(ctx, s)
+	if err != nil {
+		return err
+	}
+	promised, err := provision.PlannedExposure(ctx, s, audit.Promises(in.Policy))
+	if err != nil {
+		return err
+	}
+	in.Now, in.Promised = now.Exposures, promised.Exposures
+	return nil
+}
+
+// seen is a host whose facts have been read already.
+type seen struct {
+	*host.Host
+	audit facts.Audit
+}
+
+// Facts returns what was read.
+func (s seen) Facts(context.Context) (facts.Facts, error) { return s.audit.Facts, nil }
+
+// Surface returns what was read.
+func (s seen) Surface(context.Context, facts.Docker) (facts.Surface, error) {
+	return s.audit.Surface, nil
+}

@@ -1,0 +1,209 @@
+package audit
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// width is that of a terminal that reports are wrapped for, and most how many things
+// with one fault are listed one by one.
+const (
+	width = 80
+	most  = 5
+)
+
+// NewView returns the report with the findings of these areas and checks only.
+func NewView(r Report, only []string) Report {
+	all := Only(r.Findings, only)
+	view := r
+	view.Findings, view.Summary = all, summary(all)
+	return view
+}
+
+// WriteText writes a report for a person: what is wrong first, by area, each with
+// what was found and what to do; then what is unknown and what is exempt; and what
+// holds in few words.
+func (r Report) WriteText(w io.Writer) error {
+	var out strings.Builder
+	r.writeHead(&out)
+	for _, s := range []Status{Fail, Unknown, Exempt} {
+		for _, a := range Areas() {
+			writeGroup(&out, s, a, slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Status != s || f.Area != a }))
+		}
+	}
+	writePasses(&out, r.Findings)
+	r.writeSum(&out)
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func (r Report) writeHead(out *strings.Builder) {
+	head := fmt.Sprintf("%s: %s %s, kernel %s", r.Hostname, r.OS.ID, r.OS.Codename, r.Kernel)
+	if r.Docker != "" {
+		head += ", Docker " + r.Docker
+	}
+	wrap(out, "", "", printable(head))
+	judged := "judged by " + r.Policy
+	if r.Policy == "" {
+		judged = "no policy: judged by molo's defaults"
+	}
+	wrap(out, "", "", printable(r.Time.Format("2006-01-02 15:04:05 MST")+", "+judged))
+	out.WriteString("\n")
+}
+
+// signs are those of statuses that are shown one by one.
+func sign(s Status) string { return map[Status]string{Fail: "x", Unknown: "?", Exempt: "-"}[s] }
+
+// writeGroup writes the findings of one status and area, those of one check together.
+func writeGroup(out *strings.Builder, s Status, a Area, findings []Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "%s: %s\n", a, map[Status]string{Fail: "fails", Unknown: "unknown", Exempt: "exempt"}[s])
+	for len(findings) > 0 {
+		first := findings[0]
+		same := func(f Finding) bool { return f.Slug == first.Slug }
+		var alike []Finding
+		for _, f := range findings {
+			if same(f) {
+				alike = append(alike, f)
+			}
+		}
+		findings = slices.DeleteFunc(findings, same)
+		writeCheck(out, s, alike)
+	}
+	out.WriteString("\n")
+}
+
+// writeCheck writes what one check found.
+func writeCheck(out *strings.Builder, s Status, alike []Finding) {
+	first := alike[0]
+	wrap(out, "  "+sign(s)+" ", "    ", fmt.Sprintf("%s (%s): %s", first.Slug, first.Level, first.Title))
+	for _, line := range evidence(alike) {
+		wrap(out, "      ", "        ", line)
+	}
+	if s == Fail {
+		for _, f := range fixes(alike) {
+			wrap(out, "      ", "        ", f)
+		}
+	}
+}
+
+// fixes says how to mend what one check found, a few ways of it at most.
+func fixes(alike []Finding) []string {
+	var all []string
+	for _, f := range alike {
+		fix := "fix: " + f.Fix
+		if f.Apply && !strings.HasPrefix(f.Fix, "molo apply") {
+			fix = "fix, then molo apply: " + f.Fix
+		}
+		if f.Fix != "" && !slices.Contains(all, fix) {
+			all = append(all, fix)
+		}
+	}
+	return all[:min(len(all), most)]
+}
+
+// evidence says what was found where, in one line for all of which the same is true.
+func evidence(alike []Finding) []string {
+	var lines []string
+	places := map[string][]string{}
+	var order []string
+	for _, f := range alike {
+		said := f.said()
+		if _, known := places[said]; !known {
+			order = append(order, said)
+		}
+		places[said] = append(places[said], f.Where)
+	}
+	for i, said := range order {
+		if i == most {
+			lines = append(lines, fmt.Sprintf("and %d more", len(order)-most))
+			break
+		}
+		where := slices.DeleteFunc(places[said], func(w string) bool { return w == "" })
+		if rest := len(where) - most; rest > 0 {
+			where = append(where[:most:most], fmt.Sprintf("and %d more", rest))
+		}
+		line := said
+		if len(where) > 0 {
+			line = strings.Join(where, ", ") + ": " + said
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// said is what a finding has to say, short of where and how to mend it.
+func (f Finding) said() string {
+	text := f.Got
+	if f.Sides != nil {
+		for _, side := range []struct{ name, value string }{{"policy", f.Sides.Policy}, {"file", f.Sides.File}, {"in force", f.Sides.Effective}} {
+			if side.value != "" {
+				text += fmt.Sprintf("; %s %s", side.name, side.value)
+			}
+		}
+	}
+	switch {
+	case text == "":
+		return f.Why
+	case f.Why != "":
+		return text + " (" + f.Why + ")"
+	}
+	return text
+}
+
+// writePasses names the checks that found nothing wrong.
+func writePasses(out *strings.Builder, findings []Finding) {
+	var names []string
+	for _, f := range findings {
+		if f.Status == Pass {
+			names = append(names, f.Slug)
+		}
+	}
+	if len(names) > 0 {
+		wrap(out, "pass: ", "  ", strings.Join(names, ", "))
+		out.WriteString("\n")
+	}
+}
+
+func (r Report) writeSum(out *strings.Builder) {
+	failing := fmt.Sprintf("%d fail", r.Summary[Fail])
+	if r.Summary[Fail] > 0 {
+		failing += fmt.Sprintf(" (%d required, %d recommended, %d info)", r.failing(Required), r.failing(Recommended), r.failing(Info))
+	}
+	wrap(out, "", "  ", fmt.Sprintf("%s, %d unknown, %d exempt, %d pass, %d not applicable",
+		failing, r.Summary[Unknown], r.Summary[Exempt], r.Summary[Pass], r.Summary[NotApplicable]))
+}
+
+func (r Report) failing(level Level) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Status == Fail && f.Level == level {
+			n++
+		}
+	}
+	return n
+}
+
+// wrap writes a text in lines of at most width columns: the first one after lead,
+// the others after indent. A word that is longer has a line to itself.
+func wrap(out *strings.Builder, lead, indent, text string) {
+	line, used := lead, utf8.RuneCountInString(lead)
+	empty := true
+	for _, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		if !empty && used+1+n > width {
+			out.WriteString(line + "\n")
+			line, used, empty = indent, utf8.RuneCountInString(indent), true
+		}
+		if !empty {
+			line, used = line+" ", used+1
+		}
+		line, used, empty = line+word, used+n, false
+	}
+	out.WriteString(line + "\n")
+}

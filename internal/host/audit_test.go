@@ -1,0 +1,209 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"molo/internal/audit"
+	"molo/internal/facts"
+)
+
+const aptPolicy = `Package files:
+ 100 /var/lib/dpkg/status
+     release a=now
+ 500 https://download.docker.com/linux/debian bookworm/stable amd64 Packages
+     release o=Docker,a=bookworm,l=Docker CE,c=stable,b=amd64
+     origin download.docker.com
+ 500 http://deb.debian.org/debian bookworm/main amd64 Packages
+     release v=12.5,o=Debian,a=stable,n=bookworm,l=Debian,c=main,b=amd64
+     origin deb.debian.org
+Pinned packages:
+     docker-ce -> 5:29.7.2-1~debian.12~bookworm with priority 990
+`
+
+const aptPackages = `docker.io:
+  Installed: (none)
+  Candidate: 20.10.24+dfsg1-1+deb12u1+b2
+  Version table:
+     20.10.24+dfsg1-1+deb12u1+b2 500
+        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+docker-ce:
+  Installed: 5:29.7.1-1~debian.12~bookworm
+  Candidate: 5:29.7.2-1~debian.12~bookworm
+  Version table:
+     5:29.7.2-1~debian.12~bookworm 500
+        500 https://download.docker.com/linux/debian bookworm/stable amd64 Packages
+ *** 5:29.7.1-1~debian.12~bookworm 100
+        100 /var/lib/dpkg/status
+runc:
+  Installed: 1.1.5
+  Candidate: 1.1.5
+  Version table:
+ *** 1.1.5 100
+        100 /var/lib/dpkg/status
+`
+
+func TestWhatAptSaysOfDockersPackages(t *testing.T) {
+	want := []facts.Package{
+		{
+			Name: "docker-ce", Installed: "5:29.7.1-1~debian.12~bookworm", Candidate: "5:29.7.2-1~debian.12~bookworm",
+			From: []facts.Archive{{Origin: "Docker", Label: "Docker CE", Suite: "bookworm", Component: "stable", Site: "download.docker.com"}},
+		},
+		{Name: "runc", Installed: "1.1.5", Candidate: "1.1.5"},
+	}
+	if diff := cmp.Diff(want, packagesOf(aptPackages, archivesOf(aptPolicy))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatAptSaysOfUpdates(t *testing.T) {
+	const dump = `APT "";
+APT::Periodic "";
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+Unattended-Upgrade "";
+Unattended-Upgrade::Origins-Pattern "";
+Unattended-Upgrade::Origins-Pattern:: "origin=Debian,codename=${distro_codename},label=Debian";
+Unattended-Upgrade::Allowed-Origins:: "Docker:bookworm";
+Unattended-Upgrade::Package-Blacklist "";
+`
+	want := facts.Updates{Enabled: true, Origins: []string{"origin=Debian,codename=${distro_codename},label=Debian", "origin=Docker,archive=bookworm"}}
+	if diff := cmp.Diff(want, updatesOf(dump)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if updatesOf(`APT::Periodic::Unattended-Upgrade "0";`).Enabled {
+		t.Error("0 counts as enabled")
+	}
+}
+
+func FuzzApt(f *testing.F) {
+	f.Add(aptPolicy, aptPackages, "APT::Periodic::Unattended-Upgrade \"1\";")
+	f.Fuzz(func(t *testing.T, policy, packages, config string) {
+		updatesOf(config)
+		for _, p := range packagesOf(packages, archivesOf(policy)) {
+			if p.Installed == "" || p.Installed == "(none)" {
+				t.Errorf("%+v is not installed", p)
+			}
+		}
+	})
+}
+
+func TestHowTheKernelRunsAProcess(t *testing.T) {
+	const status = "Name:\tserver\nUmask:\t0022\nUid:\t1000\t101000\t101000\t101000\nGid:\t0\t0\t0\t0\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\n"
+	for name, c := range map[string]struct {
+		status string
+		want   facts.Process
+	}{
+		"whole":             {status, facts.Process{PID: 7, UID: 101000, NoNewPrivileges: true, Seccomp: 2}},
+		"without seccomp":   {"Uid:\t0\t0\t0\t0\nNoNewPrivs:\t0\n", facts.Process{PID: 7}},
+		"without a user":    {"NoNewPrivs:\t1\n", facts.Process{}},
+		"with half a user":  {"Uid:\t0\t0\n", facts.Process{}},
+		"with a user of -1": {"Uid:\t-1\t-1\t-1\t-1\n", facts.Process{}},
+		"empty":             {"", facts.Process{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, processOf(7, c.status)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhoIsInAGroup(t *testing.T) {
+	const groups = "root:x:0:\ndocker:x:109:eve,adam\ndockers:x:110:mallory\nbad\n"
+	const users = "root:x:0:0:root:/root:/bin/bash\nci:x:1001:109:CI:/home/ci:/bin/sh\nadam:x:1002:109::/:\nbad:x:109\n"
+	if diff := cmp.Diff([]string{"adam", "ci", "eve"}, membersOf("docker", groups, users)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := membersOf("docker", "root:x:0:\n", users); len(got) > 0 {
+		t.Errorf("without the group: %v", got)
+	}
+}
+
+func TestWhatCloudInitWasTold(t *testing.T) {
+	got, err := cloudOf([]byte(`{"v1": {"cloud_name": "openstack", "region": "no-osl", "availability_zone": null}, "ds": {"x": [1]}}`))
+	if diff := cmp.Diff(facts.Cloud{Provider: "openstack", Region: "no-osl"}, got); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := cloudOf([]byte(`{"v1": `)); err == nil {
+		t.Error("half a file was read")
+	}
+}
+
+func TestTheFilesOfAnImageAreJudgedAndItsServicesAreUnknown(t *testing.T) {
+	h := image(t, map[string]string{
+		"etc/os-release": "ID=debian\nVERSION_CODENAME=bookworm\n", "usr/sbin/dockerd": "", "etc/docker/daemon.json": `{"tlskey": "/etc/docker/key.pem"}`,
+		"etc/docker/key.pem": "", "etc/docker/certs.d/r.example.no/ca.crt": "", "usr/lib/systemd/system/docker.service": "[Service]\nExecStart=/usr/sbin/dockerd\n",
+		"etc/systemd/system/docker.service.d/x.conf": "[Service]\n", "etc/passwd": "root:x:0:0::/:\n", "etc/group": "root:x:0:\n",
+	})
+	a, err := h.Audit(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles := map[facts.Role][]string{}
+	for _, f := range a.Files {
+		roles[f.Role] = append(roles[f.Role], f.Path)
+	}
+	want := map[facts.Role][]string{
+		facts.RoleService:      {"/etc/systemd/system/docker.service.d/x.conf", "/usr/lib/systemd/system/docker.service"},
+		facts.RoleDaemonJSON:   {"/etc/docker/daemon.json"},
+		facts.RoleConfigDir:    {"/etc/docker"},
+		facts.RoleServerKey:    {"/etc/docker/key.pem"},
+		facts.RoleRegistryCert: {"/etc/docker/certs.d/r.example.no/ca.crt"},
+		facts.RoleDockerd:      {"/usr/sbin/dockerd"},
+	}
+	if diff := cmp.Diff(want, roles); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, source := range []facts.Source{facts.FromEngine, facts.FromMachine, facts.FromSurface, facts.FromUpdates, facts.FromUnits, facts.FromAuditRules} {
+		if a.Unread[source] != errImage.Error() {
+			t.Errorf("%s: unread because of %q, want %q", source, a.Unread[source], errImage)
+		}
+	}
+	for _, f := range audit.Check(audit.Input{Facts: a}) {
+		if f.Status == audit.Pass && f.Area != audit.AreaFiles {
+			t.Errorf("%s passes, and nothing runs", f.Slug)
+		}
+	}
+}
+
+func TestModesAsChmodWritesThem(t *testing.T) {
+	h := image(t, map[string]string{"x": ""})
+	for _, mode := range []uint32{0o644, 0o4755, 0o2755, 0o1777, 0o400} {
+		if err := os.Chmod(h.path("/x"), os.FileMode(mode&0o777)|map[bool]os.FileMode{true: os.ModeSetuid}[mode&0o4000 != 0]|
+			map[bool]os.FileMode{true: os.ModeSetgid}[mode&0o2000 != 0]|map[bool]os.FileMode{true: os.ModeSticky}[mode&0o1000 != 0]); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.guarded(facts.RoleDockerd, "/x"); len(got) != 1 || got[0].Mode != mode {
+			t.Errorf("%04o was read as %+v", mode, got)
+		}
+	}
+}
+
+func TestThe50NewestReportsAreKept(t *testing.T) {
+	h := image(t, nil)
+	for i := range 53 {
+		r := audit.Report{Version: audit.ReportVersion, ID: string(rune('A' + i)), Hostname: "demo"}
+		if err := h.RecordAudit(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, err := filepath.Glob(h.path("/var/lib/molo/audits/*.json"))
+	if err != nil || len(kept) != 50 || strings.HasSuffix(kept[0], "/A.json") {
+		t.Fatalf("kept %d, the oldest %v, error %v", len(kept), kept[:1], err)
+	}
+	var last audit.Report
+	data, err := os.ReadFile(kept[49])
+	if err != nil || json.Unmarshal(data, &last) != nil || last.Hostname != "demo" {
+		t.Errorf("%s, error %v", data, err)
+	}
+	if info, err := os.Stat(kept[49]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, error %v", info.Mode(), err)
+	}
+}
