@@ -21,8 +21,9 @@ func below() map[string][]string {
 	compilers := append([]string{"firewall", "nginx"}, data...)
 	return map[string][]string{
 		"internal/facts":         {},
+		"internal/roff":          {},
 		"internal/unitfile":      {},
-		"internal/policy":        {},
+		"internal/policy":        {"internal/roff"},
 		"internal/resource":      {"internal/jsontext"},
 		"internal/jsontext":      {},
 		"templates":              {},
@@ -32,7 +33,7 @@ func below() map[string][]string {
 		"provision":              append([]string{"internal/jsontext"}, compilers...),
 		"internal/host":          {"internal/facts", "internal/jsontext", "internal/resource", "internal/unitfile", "nginx", "provision"},
 		"internal/host/hosttest": {"internal/facts", "internal/resource", "provision"},
-		"cmd/agent":              {"firewall", "internal/facts", "internal/host", "internal/policy", "provision"},
+		"cmd/agent":              {"firewall", "internal/facts", "internal/host", "internal/policy", "internal/roff", "provision"},
 		"internal/lab":           {},
 		"internal/lab/server":    {},
 		"internal/lab/labtest":   {"internal/lab"},

@@ -32,6 +32,11 @@ func nginxPart(sites []*policy.Site, n facts.Nginx) (Part, error) {
 			}
 		}
 	}
+	if n.Queued {
+		// It may wait for cloud-init, and cloud-init for this run.
+		part.Attached = []Note{{Text: "nginx is about to start, and starts with this configuration"}}
+		return part, nil
+	}
 	if n.Installed {
 		part.Activate = []Activation{activateNginx(n, serves)}
 	}

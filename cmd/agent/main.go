@@ -20,7 +20,7 @@ const (
 	exitOK       = 0
 	exitFailed   = 1
 	exitChanges  = 2  // only with --detailed-exitcode: changes are pending, or were made
-	exitLocked   = 75 // EX_TEMPFAIL: another run is under way
+	exitLocked   = 75 // EX_TEMPFAIL: another run is under way, or waits to be confirmed
 	exitNotRoot  = 77 // EX_NOPERM
 	exitBadInput = 78 // EX_CONFIG: the policy is not valid
 )
@@ -60,6 +60,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // exitCode is the one place where an error becomes an exit code.
 func exitCode(err error) int {
 	var locked *host.LockedError
+	var unconfirmed *unconfirmedError
 	var bad *badPolicy
 	switch {
 	case err == nil:
@@ -68,7 +69,7 @@ func exitCode(err error) int {
 		return exitChanges
 	case errors.Is(err, errNotRoot):
 		return exitNotRoot
-	case errors.As(err, &locked):
+	case errors.As(err, &locked), errors.As(err, &unconfirmed):
 		return exitLocked
 	case errors.As(err, &bad):
 		return exitBadInput

@@ -46,7 +46,7 @@ Exit codes:
   0   the host matches the policy (changed or not)
   1   something failed; what was changed has been put back
   2   with --detailed-exitcode: changes are pending (plan) or were made (apply)
-  75  another run is under way
+  75  another run is under way, or waits to be confirmed
   77  not root
   78  the policy is not valid; nothing was changed`
 
@@ -65,7 +65,7 @@ func (a *app) command() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "write one JSON document to standard output")
 	flags.DurationVar(&a.lockPatience, "wait", 0, "wait this `TIME` for another run to end, instead of giving up at once")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done to standard error")
-	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.confirmCommand(), a.rollbackCommand(), a.pauseCommand(), a.resumeCommand(), a.uninstallCommand(), a.statusCommand(), a.exposureCommand(), a.probeCommand(), a.versionCommand())
+	root.AddCommand(a.validateCommand(), a.fmtCommand(), a.planCommand(), a.applyCommand(), a.confirmCommand(), a.rollbackCommand(), a.firstbootCommand(), a.pauseCommand(), a.resumeCommand(), a.uninstallCommand(), a.statusCommand(), a.exposureCommand(), a.probeCommand(), a.versionCommand(), a.manCommand())
 	return root
 }
 

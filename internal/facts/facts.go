@@ -140,6 +140,7 @@ type UFW struct {
 type Nginx struct {
 	Installed bool   `json:"installed"`
 	Running   bool   `json:"running"`
+	Queued    bool   `json:"queued,omitempty"`  // systemd is about to start it, when others have
 	Version   string `json:"version,omitempty"` // "1.22.1"
 	// Foreign holds the configuration files outside molo's own, by path, that nginx
 	// includes from conf.d and sites-enabled; sites in them can collide with molo's.
