@@ -44,6 +44,15 @@ func (h *Host) TurnOn(ctx context.Context) error {
 	return nil
 }
 
+// TurnedOn reports whether molo runs by itself.
+func (h *Host) TurnedOn(ctx context.Context) (bool, error) {
+	if h.offline() {
+		return false, nil
+	}
+	unit, err := h.unit(ctx, keepingUnit)
+	return unit.Active == "active", err
+}
+
 // TurnOff ends that, and reports whether there was anything to end. A run that is under
 // way goes on.
 func (h *Host) TurnOff(ctx context.Context) (bool, error) {
