@@ -3,9 +3,15 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LINTER   = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo test bench lint tools
+ARCHES  ?= amd64 arm64
+
+.PHONY: build deb demo test bench lint tools
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o molo ./cmd/agent
+
+# deb leaves the Debian packages in dist.
+deb: tools
+	@for arch in $(ARCHES); do packaging/build $(VERSION) $$arch dist || exit; done
 
 demo: tools build
 	go run ./cmd/lab demo ./molo
@@ -22,6 +28,6 @@ lint:
 
 # tools installs what the lab runs on, where it is missing.
 tools:
-	@for tool in mmdebstrap ip iptables nsenter; do command -v $$tool >/dev/null || missing=1; done; \
+	@for tool in mmdebstrap ip iptables nsenter dpkg-deb xz; do command -v $$tool >/dev/null || missing=1; done; \
 	ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || missing=1; [ -z "$$missing" ] || { apt-get update -qq && \
-	apt-get install -y -qq --no-install-recommends mmdebstrap iproute2 iptables util-linux debian-archive-keyring >/dev/null; }
+	apt-get install -y -qq --no-install-recommends mmdebstrap iproute2 iptables util-linux dpkg xz-utils debian-archive-keyring >/dev/null; }

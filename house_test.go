@@ -21,8 +21,9 @@ func below() map[string][]string {
 	compilers := append([]string{"certificate", "firewall", "kernel", "nginx"}, data...)
 	return map[string][]string{
 		"internal/facts":         {},
+		"internal/roff":          {},
 		"internal/unitfile":      {},
-		"internal/policy":        {"internal/daemonjson"},
+		"internal/policy":        {"internal/daemonjson", "internal/roff"},
 		"internal/resource":      {"internal/jsontext"},
 		"internal/jsontext":      {},
 		"internal/daemonjson":    {"internal/jsontext"},
@@ -39,7 +40,7 @@ func below() map[string][]string {
 		"provision":              append([]string{"internal/daemonjson", "internal/jsontext", "templates"}, compilers...),
 		"internal/host":          {"certificate", "internal/audit", "internal/facts", "internal/jsontext", "internal/policy", "internal/resource", "internal/subid", "internal/unitfile", "internal/volumes", "kernel", "nginx", "provision"},
 		"internal/host/hosttest": {"certificate", "internal/facts", "internal/resource", "provision"},
-		"cmd/agent":              {"certificate", "firewall", "internal/audit", "internal/facts", "internal/host", "internal/policy", "internal/volumes", "nginx", "provision"},
+		"cmd/agent":              {"certificate", "firewall", "internal/audit", "internal/facts", "internal/host", "internal/policy", "internal/roff", "internal/volumes", "nginx", "provision"},
 		"internal/lab":           {},
 		"internal/lab/server":    {},
 		"internal/lab/pebble":    {"certificate/certtest", "internal/lab"},

@@ -43,6 +43,11 @@ func nginxPart(sites []*policy.Site, f facts.Facts) (Part, error) {
 	}
 	part.Violations = slices.Concat(openUpstreams(sites, f.Docker), guardedFiles(sites, n), certificate.OutOfTime(sites, n.TLS))
 	part.Notes = silentUpstreams(sites, n)
+	if n.Queued {
+		// It may wait for cloud-init, and cloud-init for this run.
+		part.Attached = []Note{{Text: "nginx is about to start, and starts with this configuration"}}
+		return part, nil
+	}
 	if n.Installed {
 		part.Activate = []Activation{activateNginx(n, serves)}
 	}

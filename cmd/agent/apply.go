@@ -34,14 +34,14 @@ func (a *app) applyCommand() *cobra.Command {
 func (a *app) apply(ctx context.Context) error {
 	p, err := a.load()
 	if err != nil {
-		return err
+		return a.keepShut(ctx, err)
 	}
 	return a.underLock(ctx, func(h *host.Host) error {
 		if err := a.checkUnconfirmed(ctx, h); err != nil {
 			return err
 		}
 		if paused, err := a.paused(ctx, h); err != nil || paused {
-			return err
+			return errors.Join(err, h.RestoreRules(ctx))
 		}
 		if a.confirmIn == 0 {
 			if err := a.lockedOut(ctx, h, p); err != nil {
@@ -50,6 +50,19 @@ func (a *app) apply(ctx context.Context) error {
 		}
 		return a.converge(ctx, h, p)
 	})
+}
+
+// keepShut loads the rules that a reboot took away, although there is no policy that could
+// be applied, and returns why there is none.
+func (a *app) keepShut(ctx context.Context, why error) error {
+	if os.Geteuid() != 0 || a.root != "/" {
+		return why
+	}
+	err := a.underLock(ctx, func(h *host.Host) error { return h.RestoreRules(ctx) })
+	if locked := new(host.LockedError); errors.As(err, &locked) {
+		return why
+	}
+	return errors.Join(why, err)
 }
 
 // underLock does something to the host that no other run must do at the same time.
@@ -81,22 +94,15 @@ func (a *app) paused(ctx context.Context, h *host.Host) (bool, error) {
 	return false, h.Save(ctx, memory)
 }
 
-// converge makes the host match a policy, and keeps the record.
+// converge makes the host match a policy, says what it did, and keeps the record.
 func (a *app) converge(ctx context.Context, h *host.Host, p *policy.Policy) error {
 	run := host.NewRun(version, a.policyPath())
-	options := a.options()
-	options.Run = run.ID
 	if a.confirmIn > 0 {
 		if err := a.arm(ctx, h, run.ID, a.confirmIn+applyPatience); err != nil {
 			return err
 		}
 	}
-	report, err := provision.Apply(ctx, h, h, p, options)
-	if err == nil && !a.noProbe && p.Firewall != nil && report.Has(provision.PartFirewall, provision.Changed) {
-		a.prove(ctx, h, p, report)
-	}
-	run.End(report, err)
-	run.Certificates = certificate.Report(p.Sites, report.Facts.Nginx.TLS)
+	_, err := a.carryOut(ctx, h, p, &run)
 	problems := []error{a.printRun(run), h.Record(run, a.policyDigest())}
 	if a.confirmIn > 0 {
 		problems = append(problems, a.await(ctx, h, run))
@@ -104,13 +110,27 @@ func (a *app) converge(ctx context.Context, h *host.Host, p *policy.Policy) erro
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	if err := errors.Join(err, report.Failed()); err != nil {
+	if err != nil {
 		return reported{err}
 	}
 	if a.detailed && run.Status == provision.Changed {
 		return errChanges
 	}
 	return nil
+}
+
+// carryOut makes the host match a policy, and proves it. The error is what failed; the
+// run has it too.
+func (a *app) carryOut(ctx context.Context, h *host.Host, p *policy.Policy, run *host.Run) (*provision.Report, error) {
+	options := a.options()
+	options.Run = run.ID
+	report, err := provision.Apply(ctx, h, h, p, options)
+	if err == nil && !a.noProbe && p.Firewall != nil && report.Has(provision.PartFirewall, provision.Changed) {
+		a.prove(ctx, h, p, report)
+	}
+	run.End(report, err)
+	run.Certificates = certificate.Report(p.Sites, report.Facts.Nginx.TLS)
+	return report, errors.Join(err, report.Failed())
 }
 
 // prove sends packets to published ports after the rules have changed. A packet that

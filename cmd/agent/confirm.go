@@ -51,17 +51,31 @@ func (a *app) confirm(ctx context.Context, h *host.Host) error {
 }
 
 // checkUnconfirmed refuses to go on while a run waits to be confirmed. One whose time is
-// up although nothing took it back, as after a power cut, is taken back now.
+// up although nothing took it back, as after a power cut, is taken back now, but not by a
+// run of some parts: at boot that comes before Docker, and can't restart it.
 func (a *app) checkUnconfirmed(ctx context.Context, h *host.Host) error {
 	memory, err := h.Load(ctx)
 	if err != nil || memory.Unconfirmed == nil {
 		return err
 	}
+	// Only what is there can be taken back.
+	if err := h.RestoreRules(ctx); err != nil {
+		return err
+	}
 	u := memory.Unconfirmed
-	if time.Now().Before(u.Deadline) {
-		return fmt.Errorf("run %s waits to be confirmed until %s\nhint: molo confirm keeps it, molo rollback takes it back", u.Run, u.Deadline.Local().Format(time.TimeOnly))
+	if time.Now().Before(u.Deadline) || len(a.only) > 0 {
+		return &unconfirmedError{*u}
 	}
 	return a.rollUnconfirmed(ctx, h)
+}
+
+// unconfirmedError says that a run waits to be confirmed.
+type unconfirmedError struct{ run provision.Unconfirmed }
+
+// Error names the run, and what ends the wait.
+func (e *unconfirmedError) Error() string {
+	return fmt.Sprintf("run %s waits to be confirmed until %s\nhint: molo confirm keeps it, molo rollback takes it back",
+		e.run.Run, e.run.Deadline.Local().Format(time.TimeOnly))
 }
 
 // arm makes sure that a run is taken back unless it is confirmed in time.

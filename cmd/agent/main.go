@@ -21,7 +21,7 @@ const (
 	exitFailed   = 1
 	exitChanges  = 2  // only with --detailed-exitcode: changes are pending, or were made
 	exitFindings = 3  // something required was found wanting
-	exitLocked   = 75 // EX_TEMPFAIL: another run is under way
+	exitLocked   = 75 // EX_TEMPFAIL: another run is under way, or waits to be confirmed
 	exitNotRoot  = 77 // EX_NOPERM
 	exitBadInput = 78 // EX_CONFIG: the policy is not valid
 )
@@ -64,6 +64,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // exitCode is the one place where an error becomes an exit code.
 func exitCode(err error) int {
 	var locked *host.LockedError
+	var unconfirmed *unconfirmedError
 	var bad *badPolicy
 	switch {
 	case err == nil:
@@ -74,7 +75,7 @@ func exitCode(err error) int {
 		return exitFindings
 	case errors.Is(err, errNotRoot):
 		return exitNotRoot
-	case errors.As(err, &locked):
+	case errors.As(err, &locked), errors.As(err, &unconfirmed):
 		return exitLocked
 	case errors.As(err, &bad):
 		return exitBadInput

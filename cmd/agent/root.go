@@ -47,7 +47,7 @@ Exit codes:
   1   something failed; what was changed has been put back
   2   with --detailed-exitcode: changes are pending (plan) or were made (apply)
   3   an audit or a lint found something that is required and does not hold
-  75  another run is under way
+  75  another run is under way, or waits to be confirmed
   77  not root
   78  the policy is not valid; nothing was changed`
 
@@ -73,6 +73,7 @@ func (a *app) command() *cobra.Command {
 		a.applyCommand(),
 		a.confirmCommand(),
 		a.rollbackCommand(),
+		a.firstbootCommand(),
 		a.pauseCommand(),
 		a.resumeCommand(),
 		a.uninstallCommand(),
@@ -83,6 +84,7 @@ func (a *app) command() *cobra.Command {
 		a.volumesCommand(),
 		a.lintCommand(),
 		a.versionCommand(),
+		a.manCommand(),
 	)
 	return root
 }

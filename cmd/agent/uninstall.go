@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,6 +12,9 @@ import (
 	"molo/internal/policy"
 	"molo/provision"
 )
+
+// lastRunPatience is how long an uninstall waits for the last run that molo began by itself.
+const lastRunPatience = 5 * time.Minute
 
 func (a *app) uninstallCommand() *cobra.Command {
 	yes := false
@@ -25,12 +30,15 @@ func (a *app) uninstallCommand() *cobra.Command {
 // uninstall is an apply of the policy that asks for nothing.
 func (a *app) uninstall(ctx context.Context, yes bool) error {
 	nothing := &policy.Policy{}
-	if yes {
-		return a.underLock(ctx, func(h *host.Host) error { return a.converge(ctx, h, nothing) })
-	}
 	h, err := a.host()
 	if err != nil {
 		return err
+	}
+	if yes {
+		if err := a.turnOff(ctx, h); err != nil {
+			return err
+		}
+		return a.underLock(ctx, func(h *host.Host) error { return a.converge(ctx, h, nothing) })
 	}
 	plan, f, err := provision.MakePlan(ctx, h, h, nothing, a.options())
 	if err != nil {
@@ -43,5 +51,23 @@ func (a *app) uninstall(ctx context.Context, yes bool) error {
 		return nil
 	}
 	_, err = fmt.Fprintln(a.stdout, "Nothing was changed: --yes does it.")
+	return err
+}
+
+// turnOff has molo no longer run by itself: the next run would take back what is given
+// back here.
+func (a *app) turnOff(ctx context.Context, h *host.Host) error {
+	if os.Geteuid() != 0 && a.root == "/" {
+		return errNotRoot
+	}
+	was, err := h.TurnOff(ctx)
+	if err != nil || !was {
+		return err
+	}
+	a.lockPatience = max(a.lockPatience, lastRunPatience)
+	if a.json {
+		return nil
+	}
+	_, err = fmt.Fprintln(a.stdout, "molo no longer runs by itself (molo.target is disabled).")
 	return err
 }

@@ -146,6 +146,7 @@ type UFW struct {
 type Nginx struct {
 	Installed bool   `json:"installed"`
 	Running   bool   `json:"running"`
+	Queued    bool   `json:"queued,omitempty"`  // systemd is about to start it, when others have
 	Version   string `json:"version,omitempty"` // "1.22.1"; empty where the binary could not be asked
 	// Can names what this binary understands and not every nginx does: it was asked.
 	Can []string `json:"can,omitempty"`

@@ -143,7 +143,7 @@ func (h *Host) confirmRules(ctx context.Context, family resource.Family, changes
 				return err
 			}
 		}
-		if err := h.saveRules(family, name, committed{want, tables.saved[name].printed(), made[name]}); err != nil {
+		if err := h.saveRules(family, name, committed{want, tables.saved[name].printed(), made[name], bootID()}); err != nil {
 			return err
 		}
 	}

@@ -51,6 +51,7 @@ func (h *Host) nginxFacts(ctx context.Context, f *facts.Facts) {
 		unread(provision.NginxUnit, err)
 	}
 	n.Running = unit.Active == "active" || unit.Active == "reloading"
+	n.Queued = unit.Active == "inactive" && unit.Queued
 }
 
 // foreignSites reads nginx.conf and all that it includes, but for molo's own files.

@@ -50,6 +50,7 @@ type committed struct {
 	Printed string         `json:"printed"`
 	// Made names the shared chains that were not there before molo.
 	Made []string `json:"made,omitempty"`
+	Boot string   `json:"boot"` // the boot that they were loaded in
 }
 
 func (h *Host) rulesPath(family resource.Family, table string) string {

@@ -22,6 +22,7 @@ type unitState struct {
 	Active  string // "active", "inactive", "failed", "activating", …
 	MainPID uint32
 	Started time.Time // of the main process
+	Queued  bool      // a job is waiting or at work
 }
 
 // unit asks systemd. A host without systemd, or without its bus, knows no unit.
@@ -62,6 +63,10 @@ func stateOf(properties map[string]any) unitState {
 	s.MainPID, _ = properties["MainPID"].(uint32)
 	load, _ := properties["LoadState"].(string)
 	s.Loaded = load == "loaded"
+	if job, ok := properties["Job"].([]any); ok && len(job) > 0 {
+		id, _ := job[0].(uint32)
+		s.Queued = id != 0
+	}
 	if micros, ok := properties["ExecMainStartTimestamp"].(uint64); ok && micros > 0 {
 		s.Started = time.UnixMicro(int64(micros))
 	}
