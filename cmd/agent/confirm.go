@@ -14,13 +14,9 @@ import (
 	"molo/provision"
 )
 
-const (
-	// applyPatience is how long an apply may take before the rollback that was armed ahead
-	// of it comes all the same: molo may have died.
-	applyPatience = 5 * time.Minute
-	// lockPatience is how long a rollback waits for a run that is under way.
-	lockPatience = 10 * time.Minute
-)
+// applyPatience is how long an apply may take before the rollback that was armed ahead
+// of it comes all the same: molo may have died.
+const applyPatience = 5 * time.Minute
 
 const confirmLong = `Say that the host can still be reached after "molo apply --confirm": the run
 stays, and nothing is taken back.`

@@ -59,7 +59,8 @@ func sshClient(pid int) (netip.AddrPort, bool, error) {
 		}
 		for variable := range bytes.SplitSeq(environment, []byte{0}) {
 			if value, ok := strings.CutPrefix(string(variable), "SSH_CONNECTION="); ok {
-				return parseClient(value)
+				client, ok := parseClient(value)
+				return client, ok, nil
 			}
 		}
 		if pid, err = parent(pid); err != nil {
@@ -70,17 +71,17 @@ func sshClient(pid int) (netip.AddrPort, bool, error) {
 }
 
 // parseClient reads "CLIENT PORT SERVER PORT", as sshd writes it.
-func parseClient(value string) (netip.AddrPort, bool, error) {
+func parseClient(value string) (netip.AddrPort, bool) {
 	fields := strings.Fields(value)
 	if len(fields) != 4 {
-		return netip.AddrPort{}, false, nil
+		return netip.AddrPort{}, false
 	}
 	addr, err1 := netip.ParseAddr(fields[0])
 	port, err2 := strconv.ParseUint(fields[1], 10, 16)
 	if err1 != nil || err2 != nil {
-		return netip.AddrPort{}, false, nil
+		return netip.AddrPort{}, false
 	}
-	return netip.AddrPortFrom(addr.WithZone("").Unmap(), uint16(port)), true, nil
+	return netip.AddrPortFrom(addr.WithZone("").Unmap(), uint16(port)), true
 }
 
 // parent returns the process that started another; 0 if there is none.
