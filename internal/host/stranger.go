@@ -207,9 +207,10 @@ func throughHost(gateways ...netip.Addr) error {
 // Who returns the stranger's link and addresses.
 func (s *Stranger) Who() facts.Stranger { return s.Stranger }
 
-// Close removes the link and ends the namespace.
+// Close removes the link and ends the namespace. In that order: the end of a namespace
+// takes its links along, at a time of the kernel's.
 func (s *Stranger) Close() error {
-	close(s.work)
+	defer close(s.work)
 	if s.link == nil {
 		return nil
 	}
