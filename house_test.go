@@ -38,7 +38,7 @@ func below() map[string][]string {
 		"kernel":                 append([]string{"templates"}, data...),
 		"internal/audit":         append([]string{"firewall"}, data...),
 		"provision":              append([]string{"internal/daemonjson", "internal/jsontext", "templates"}, compilers...),
-		"internal/host":          {"certificate", "internal/audit", "internal/facts", "internal/jsontext", "internal/policy", "internal/resource", "internal/subid", "internal/unitfile", "internal/volumes", "kernel", "nginx", "provision"},
+		"internal/host":          {"certificate", "internal/audit", "internal/daemonjson", "internal/facts", "internal/jsontext", "internal/policy", "internal/resource", "internal/subid", "internal/unitfile", "internal/volumes", "kernel", "nginx", "provision"},
 		"internal/host/hosttest": {"certificate", "internal/facts", "internal/resource", "provision"},
 		"cmd/agent":              {"certificate", "firewall", "internal/audit", "internal/facts", "internal/host", "internal/policy", "internal/roff", "internal/volumes", "nginx", "provision"},
 		"internal/lab":           {},

@@ -92,6 +92,9 @@ func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, o Options)
 	plan := Diff(parts, have, memory)
 	for i := range plan {
 		plan[i].effects(have, f)
+		if err := plan[i].foresee(ctx, h, f.Docker); err != nil {
+			return nil, f, err
+		}
 	}
 	return plan, f, nil
 }

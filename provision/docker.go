@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"molo/internal/daemonjson"
 	"molo/internal/facts"
 	"molo/internal/jsontext"
 	"molo/internal/policy"
@@ -24,11 +25,15 @@ const DockerUnit = "docker.service"
 
 // setting is one leaf of daemon.json that molo wants.
 type setting struct {
-	path   []string
-	value  any
-	from   Origin
-	flag   string // dockerd's flag for it, where its name differs from path[0]
-	reload bool   // SIGHUP brings it into force (dockerd reloadConfig); else a restart
+	path  []string
+	value any
+	from  Origin
+}
+
+// reloads reports whether SIGHUP brings the setting into force; else it takes a restart.
+func (s setting) reloads() bool {
+	key, _ := daemonjson.Find(s.path[0])
+	return key.Reload
 }
 
 func (s setting) id() resource.ID { return resource.KeyID(DaemonJSON, s.path...) }
@@ -78,7 +83,7 @@ func dockerSettings(p *policy.Docker, d facts.Docker) ([]setting, []Note) {
 	all := []setting{
 		{path: []string{"icc"}, value: p.ICC.V, from: From(p.ICC.Range)},
 		{path: []string{"no-new-privileges"}, value: p.NoNewPrivileges.V, from: From(p.NoNewPrivileges.Range)},
-		{path: []string{"live-restore"}, value: p.LiveRestore.V, from: From(p.LiveRestore.Range), reload: true},
+		{path: []string{"live-restore"}, value: p.LiveRestore.V, from: From(p.LiveRestore.Range)},
 		{path: []string{"ip"}, value: p.PublishAddress.V.String(), from: From(p.PublishAddress.Range)},
 	}
 	var notes []Note
@@ -96,19 +101,52 @@ func dockerSettings(p *policy.Docker, d facts.Docker) ([]setting, []Note) {
 	for _, s := range p.Settings.V {
 		// What molo asks for by itself, such as ip6tables, the owner may say as well.
 		all = slices.DeleteFunc(all, func(own setting) bool { return len(own.path) == 1 && own.path[0] == s.Key })
-		all = append(all, setting{path: []string{s.Key}, value: s.Value, from: From(s.Range), reload: slices.Contains(reloadable(), s.Key)})
+		all = append(all, leaves(s)...)
 	}
 	return all, notes
 }
 
-// reloadable lists the keys of daemon.json that SIGHUP brings into force
-// (reloadConfig and daemon/reload.go of Docker 20.10 to 29.7).
-func reloadable() []string {
-	return []string{
-		"authorization-plugins", "debug", "default-cgroupns-mode", "default-ipc-mode", "default-runtime",
-		"default-shm-size", "default-stop-timeout", "features", "insecure-registries", "labels", "live-restore",
-		"max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "network-diagnostic-port",
-		"nri-opts", "registry-mirrors", "runtimes", "shutdown-timeout",
+// leaves takes a setting of the owner's apart: of an object whose keys are the owner's, and
+// of a list that several parties may add to, what the policy does not name stays.
+func leaves(s policy.Setting) []setting {
+	key, _ := daemonjson.Find(s.Key)
+	var all []setting
+	add := func(raw json.RawMessage, path ...string) {
+		all = append(all, setting{path: path, value: raw, from: From(s.Range)})
+	}
+	var elements []json.RawMessage
+	switch {
+	case key.Shared && json.Unmarshal(s.Value, &elements) == nil && len(elements) > 0:
+		seen := map[string]bool{}
+		for _, e := range elements {
+			if name := jsontext.Element(e); !seen[name] {
+				seen[name] = true
+				add(e, s.Key, name)
+			}
+		}
+	case key.Type.Kind == daemonjson.Map:
+		eachMember(key.Type, s.Value, []string{s.Key}, add)
+	default:
+		add(s.Value, s.Key)
+	}
+	return all
+}
+
+// eachMember visits the members of an object whose keys are the owner's, and those of such
+// objects in it.
+func eachMember(t daemonjson.Type, raw json.RawMessage, path []string, visit func(json.RawMessage, ...string)) {
+	doc, err := jsontext.Parse(raw)
+	if t.Kind != daemonjson.Map || err != nil || doc.Empty() {
+		visit(raw, path...)
+		return
+	}
+	seen := map[string]bool{}
+	for _, leaf := range doc.Leaves() {
+		if name := leaf[0]; !seen[name] {
+			seen[name] = true
+			value, _ := doc.Get(name)
+			eachMember(*t.Elem, value, append(slices.Clip(path), name), visit)
+		}
 	}
 }
 
@@ -126,7 +164,7 @@ func networkSettings(p *policy.Docker, d facts.Docker) []setting {
 	// 24.0, does it for networks created from now on; older engines ignore it.
 	if (d.Major == 0 || d.Major >= 24) && p.PublishAddress.V.Is4() {
 		path := []string{"default-network-opts", "bridge", "com.docker.network.bridge.host_binding_ipv4"}
-		all = append(all, setting{path: path, value: p.PublishAddress.V.String(), from: From(p.PublishAddress.Range), flag: "default-network-opt"})
+		all = append(all, setting{path: path, value: p.PublishAddress.V.String(), from: From(p.PublishAddress.Range)})
 	}
 	return all
 }
@@ -138,8 +176,8 @@ func logSettings(l policy.Log) []setting {
 	}
 	// dockerd takes log options as strings only.
 	return append(all,
-		setting{path: []string{"log-opts", "max-size"}, value: l.MaxSize.V, from: From(l.MaxSize.Range), flag: "log-opt"},
-		setting{path: []string{"log-opts", "max-file"}, value: strconv.Itoa(l.MaxFile.V), from: From(l.MaxFile.Range), flag: "log-opt"})
+		setting{path: []string{"log-opts", "max-size"}, value: l.MaxSize.V, from: From(l.MaxSize.Range)},
+		setting{path: []string{"log-opts", "max-file"}, value: strconv.Itoa(l.MaxFile.V), from: From(l.MaxFile.Range)})
 }
 
 // configured returns the string that daemon.json now holds under a top-level key.

@@ -22,7 +22,7 @@ func activateDocker(p *policy.Docker, d facts.Docker, settings []setting, now ti
 	}
 	var keys []resource.ID
 	for _, s := range settings {
-		if s.reload {
+		if s.reloads() {
 			keys = append(keys, s.id())
 		}
 	}

@@ -1,21 +1,19 @@
 package provision
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	"molo/internal/daemonjson"
 	"molo/internal/facts"
 	"molo/internal/jsontext"
 )
 
-// checkDaemon refuses settings that dockerd would not start with, although its own
-// --validate passes them: flags that collide, log options that the driver lacks,
-// and a daemon.json that can't be merged into.
+// checkDaemon refuses what can be said without looking further: flags that collide, each
+// with its line, and a daemon.json that can't be merged into.
 func checkDaemon(settings []setting, d facts.Docker) error {
-	doc, err := jsontext.Parse([]byte(d.Config))
-	if err != nil {
+	if _, err := jsontext.Parse([]byte(d.Config)); err != nil {
 		return fmt.Errorf("%s: %w", DaemonJSON, err)
 	}
 	for _, s := range settings {
@@ -28,53 +26,19 @@ func checkDaemon(settings []setting, d facts.Docker) error {
 				s.from, flag, from, s.path[0])
 		}
 	}
-	return checkLogOpts(settings, doc)
+	return nil
 }
 
 // flagFor returns the flag of dockerd that sets the same thing, or "".
 func flagFor(s setting, flags []string) string {
-	name := s.flag
-	if name == "" {
-		name = s.path[0]
-	}
-	i := slices.IndexFunc(flags, func(f string) bool { return f == "--"+name || strings.HasPrefix(f, "--"+name+"=") })
-	if i < 0 {
-		return ""
-	}
-	return flags[i]
-}
-
-// logOpts lists the options of the two drivers that write files (Docker 20.10 to
-// 29.7). dockerd dies of an option that its default driver does not know.
-func logOpts(driver string) []string {
-	switch driver {
-	case "local":
-		return []string{"max-size", "max-file", "compress", "mode", "max-buffer-size"}
-	case "json-file":
-		return []string{"max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size"}
-	}
-	return nil
-}
-
-// checkLogOpts looks at the log options that stay in daemon.json because they are
-// the owner's.
-func checkLogOpts(settings []setting, doc *jsontext.Document) error {
-	i := slices.IndexFunc(settings, func(s setting) bool { return s.path[0] == "log-driver" })
-	raw, ok := doc.Get("log-opts")
-	if i < 0 || !ok {
-		return nil
-	}
-	driver, _ := settings[i].value.(string)
-	known := logOpts(driver)
-	var opts map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &opts); err != nil {
-		return fmt.Errorf("%s: log-opts is not an object: %w", DaemonJSON, err)
-	}
-	for opt := range opts {
-		if known != nil && !slices.Contains(known, opt) {
-			return fmt.Errorf("%s: the log driver %q does not know the option %q that %s holds; dockerd would not start\nhint: take the option out, or write log { driver = ... } with the driver that it is for",
-				settings[i].from, driver, opt, DaemonJSON)
+	key, _ := daemonjson.Find(s.path[0])
+	for _, f := range flags {
+		name, _, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
+		long := strings.HasPrefix(f, "--")
+		same := func(flag string) bool { return flag == name && long == (len(flag) > 1) }
+		if strings.HasPrefix(f, "-") && slices.ContainsFunc(key.Flags, same) {
+			return f
 		}
 	}
-	return nil
+	return ""
 }

@@ -145,11 +145,6 @@ func TestSettingsThatDockerdWouldDieOfAreRefused(t *testing.T) {
 			"dockerd already gets --log-opt from its unit",
 		},
 		{
-			"a log option of the owner's that the driver lacks",
-			with(stock(26), func(d *facts.Docker) { d.Config = `{"log-opts": {"labels": "x"}}` }),
-			`policies.hcl:1: the log driver "local" does not know the option "labels"`,
-		},
-		{
 			"a daemon.json with a comment",
 			with(stock(26), func(d *facts.Docker) { d.Config = "{\n  // no\n}" }),
 			"/etc/docker/daemon.json: line 2, column 3: JSON has no comments",

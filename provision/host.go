@@ -25,6 +25,9 @@ type Host interface {
 	Refresh(context.Context, []certificate.Want) error
 	// Read reads the states of resources; those that are not there are left out.
 	Read(context.Context, []resource.ID) (Have, error)
+	// Foresee says what dockerd would make of daemon.json with these changes, without
+	// starting it.
+	Foresee(context.Context, facts.Docker, []Change) ([]Trouble, error)
 	// Check tests changes without making them.
 	Check(context.Context, Check, []Change) error
 	// Write makes the changes, in order, each of them whole or not at all.

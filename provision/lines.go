@@ -7,11 +7,13 @@ import (
 	"maps"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"molo/internal/jsontext"
 	"molo/internal/policy"
 	"molo/internal/resource"
 	"molo/nginx"
@@ -54,7 +56,7 @@ func (c Change) Action() Action {
 func (c Change) Title() string {
 	switch r := either(c).(type) {
 	case resource.Key:
-		return strings.Join(r.Path, ".")
+		return strings.Join(names(r.Path), ".")
 	case resource.File:
 		return r.Path
 	case resource.Link:
@@ -121,13 +123,30 @@ func authority(c resource.Certificate) string {
 func keyLines(c Change) []Line {
 	have, _ := c.Have.(resource.Key)
 	want, _ := c.Want.(resource.Key)
+	is := " = "
+	if key, ok := either(c).(resource.Key); ok && len(names(key.Path)) < len(key.Path) {
+		is = ": "
+	}
 	switch c.Action() {
 	case Create:
-		return []Line{{"+", c.Title() + " = " + string(compact(want.Value)), ""}}
+		return []Line{{"+", c.Title() + is + shown(want.Value), ""}}
 	case Remove:
-		return []Line{{"-", c.Title() + " = " + string(compact(have.Value)), ""}}
+		return []Line{{"-", c.Title() + is + shown(have.Value), ""}}
 	}
-	return []Line{{"~", fmt.Sprintf("%s = %s -> %s", c.Title(), compact(have.Value), compact(want.Value)), ""}}
+	return []Line{{"~", fmt.Sprintf("%s%s%s -> %s", c.Title(), is, shown(have.Value), shown(want.Value)), ""}}
+}
+
+// names returns the keys of a path, without the element of a list that it may lead to.
+func names(path []string) []string {
+	if n := len(path); n > 0 && jsontext.IsElement(path[n-1]) {
+		return path[:n-1]
+	}
+	return path
+}
+
+// shown spells a value without the password that a URL in it may hold.
+func shown(raw json.RawMessage) string {
+	return regexp.MustCompile(`://[^/@"\s]*@`).ReplaceAllString(string(compact(raw)), "://…@")
 }
 
 // compact spells a JSON value on one line.

@@ -26,7 +26,8 @@ type changeJSON struct {
 	Action Action      `json:"action"`
 	Title  string      `json:"title"`
 	Cause  Cause       `json:"cause"`
-	From   string      `json:"from,omitempty"` // "policies.hcl:12"
+	From   string      `json:"from,omitempty"`  // "policies.hcl:12"
+	Holds  string      `json:"holds,omitempty"` // when a key of daemon.json is felt
 	Lines  []Line      `json:"lines,omitempty"`
 }
 
@@ -40,7 +41,7 @@ func (o Outcome) MarshalJSON() ([]byte, error) {
 		view.Activate = []Activation{}
 	}
 	for _, c := range o.Changes {
-		view.Changes = append(view.Changes, changeJSON{c.ID, c.Action(), c.Title(), c.Cause, c.From.String(), c.Lines()})
+		view.Changes = append(view.Changes, changeJSON{c.ID, c.Action(), c.Title(), c.Cause, c.From.String(), c.holds(), c.Lines()})
 	}
 	if o.Err != nil {
 		view.Error = o.Err.Error()

@@ -85,18 +85,56 @@ func TestARestartWaitsForAPerson(t *testing.T) {
 func TestADaemonThatDoesNotStartIsNotTriedAgain(t *testing.T) {
 	everyRelease(t, func(w *world) {
 		w.sh("docker run -d --name web server:1")
-		bad := "docker {\n  settings = { \"seccomp-profile\" = \"/etc/docker/later.json\" }\n}\n"
-		w.policy(bad)
+		squatter := "systemd-run -q --unit squatter python3 -m http.server 9323 --bind 127.0.0.1; timeout 20 sh -c 'until curl -fs -o /dev/null http://127.0.0.1:9323; do sleep 0.1; done'"
+		w.sh(squatter)
+		w.policy("docker {\n  settings = { \"metrics-addr\" = \"127.0.0.1:9323\" }\n}\n")
 		w.molo(1, "apply")
 		pid := w.sh("pidof dockerd")
 		w.holds("the next apply", w.molo(1, "apply").Stdout, "was tried at", "molo apply --retry")
 		w.same("dockerd's process", pid, w.sh("pidof dockerd"))
 		w.reset()
-		w.write("/etc/docker/later.json", `{"defaultAction": "SCMP_ACT_ALLOW"}`)
+		w.sh("systemctl stop squatter")
 		w.molo(1, "apply")
 		w.molo(0, "apply", "--retry")
 		w.molo(0, "plan", "--detailed-exitcode")
 		w.holds("docker ps", w.sh("docker ps"), "web")
+	})
+}
+
+// TestWhatDockerdWouldDieOfIsNotTried has files and policies that "dockerd --validate"
+// passes or that Docker 20.10 can't validate at all.
+func TestWhatDockerdWouldDieOfIsNotTried(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.sh("docker run -d --name web server:1")
+		pid := w.sh("pidof dockerd")
+		for _, tt := range []struct{ file, policy, want string }{
+			{`{}`, "docker {\n  settings = { \"seccomp-profile\" = \"/etc/docker/none.json\" }\n}\n", "policies.hcl:2: /etc/docker/daemon.json: seccomp-profile"},
+			{`{}`, "docker {\n  settings = { \"default-ulimits\" = { \"nofile\" = { \"Soft\" = 9, \"Hard\" = 9 } } }\n}\n", "policies.hcl:2: /etc/docker/daemon.json: default-ulimits.nofile"},
+			{`{"default-address-pools": [{"base": "10.0.0.0/8", "size": 33}]}`, dockerOnly, "daemon.json: default-address-pools"},
+			{`{}`, "docker {\n  userns_remap     = \"nobody-here\"\n  userns_migration = true\n}\n", "nobody-here"},
+			{`{"log-opts": {"labels": "x"}}`, dockerOnly, "daemon.json: log-opts.labels"},
+			{`{"cluster-store": "x", "graph": "/srv/docker", "bip": "10.9.0.0"}`, dockerOnly, "daemon.json: bip"},
+		} {
+			w.write("/etc/docker/daemon.json", tt.file)
+			w.policy(tt.policy)
+			r := w.molo(1, "apply")
+			w.holds("an apply with "+tt.file+" and "+tt.policy, r.Stdout+r.Stderr, tt.want)
+			w.same("daemon.json", tt.file, w.read("/etc/docker/daemon.json"))
+		}
+		w.same("dockerd's process", pid, w.sh("pidof dockerd"))
+	})
+}
+
+// TestAFileOfAnOlderEngineIsRefused brings a daemon.json that Docker 20.10 starts with to
+// engines that have dropped keys of it.
+func TestAFileOfAnOlderEngineIsRefused(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.write("/etc/docker/daemon.json", `{"oom-score-adjust": -400, "graph": "/var/lib/docker"}`)
+		w.policy(dockerOnly)
+		w.holds("the plan", w.sh("molo plan || true"), "daemon.json: oom-score-adjust", "daemon.json: graph")
+		if w.host.Release() != "bookworm" {
+			w.molo(1, "apply")
+		}
 	})
 }
 

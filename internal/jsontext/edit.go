@@ -31,7 +31,8 @@ func Element(value json.RawMessage) string {
 	return elementMark + strings.TrimSuffix(out.String(), "\n")
 }
 
-func isElement(part string) bool { return strings.HasPrefix(part, elementMark) }
+// IsElement reports whether a part of a path is an Element.
+func IsElement(part string) bool { return strings.HasPrefix(part, elementMark) }
 
 // Set gives the member at path this value, creating it and the objects around it
 // where they are missing. A value equal to what is there, however it is spelled,
@@ -75,7 +76,7 @@ func (d *Document) put(text string, path []string, spell func(s style, old, text
 	parents, name := path[:len(path)-1], path[len(path)-1]
 	for i, parent := range parents {
 		m := o.byName[parent]
-		array := isElement(path[i+1])
+		array := IsElement(path[i+1])
 		if m == nil {
 			m = o.insert(s, parent)
 			m.value.object = &object{array: array}

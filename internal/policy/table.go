@@ -50,7 +50,7 @@ func dockerRow() block {
 			},
 			{
 				name: "settings", kind: "object", example: `{ "max-concurrent-downloads" = 6 }`, read: readSettings,
-				doc: "Any other key of `daemon.json`, in Docker's own spelling: [daemon-json.md](daemon-json.md) lists them. A value of another type than dockerd takes is refused, and so are keys that molo has an attribute for and values that would switch its protection off. A key that no release of Docker has gets a warning.",
+				doc: "Any other key of `daemon.json`, in Docker's own spelling: [daemon-json.md](daemon-json.md) lists them. A value of another type than dockerd takes is refused, and so are keys that molo has an attribute for and values that would switch its protection off. A key that no release of Docker has gets a warning. Of lists and objects that several parties may write to, such as `labels` and `features`, what the policy does not name stays.",
 			},
 		},
 		blocks: []block{logRow()},

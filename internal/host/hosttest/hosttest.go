@@ -26,6 +26,8 @@ type Host struct {
 	State  map[resource.ID]resource.Resource
 	Kept   provision.Memory
 	Unread []facts.Unread
+	// Troubles is what dockerd would make of any change of daemon.json.
+	Troubles []provision.Trouble
 
 	// Fail holds the error that the next such call returns, by its line in the log,
 	// such as "restart docker.service". A call that fails has no effect.
@@ -100,6 +102,14 @@ func (h *Host) Read(_ context.Context, ids []resource.ID) (provision.Have, error
 		}
 	}
 	return have, nil
+}
+
+// Foresee returns Troubles where something changes.
+func (h *Host) Foresee(_ context.Context, _ facts.Docker, changes []provision.Change) ([]provision.Trouble, error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	return h.Troubles, nil
 }
 
 // Check logs the check.

@@ -1,0 +1,57 @@
+package host
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"molo/internal/facts"
+)
+
+// stops lists the keys for which dockerd would not start with this daemon.json.
+func stops(t *testing.T, h *Host, config string) string {
+	t.Helper()
+	all, err := h.Foresee(context.Background(), facts.Docker{Version: "28.5.2", Config: config}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, trouble := range all {
+		if trouble.Stops {
+			keys = append(keys, strings.Join(trouble.Key, "."))
+		}
+	}
+	return strings.Join(keys, " ")
+}
+
+func TestWhatDaemonJSONNamesIsLookedUpOnTheHost(t *testing.T) {
+	h := owned(t, map[string]string{
+		"/etc/passwd": "root:x:0:0::/root:/bin/sh\ncont:x:1001:1001::/:/bin/false\nalso:x:1002:1002::/:/bin/false\n",
+		"/etc/group":  "root:x:0:\ncont:x:1001:\nalso:x:1002:\n",
+		"/etc/subuid": "cont:100000:65536\nalso:165000:65536\n", "/etc/subgid": "cont:100000:65536\nalso:200000:65536\n",
+		"/etc/docker/seccomp.json":                "{}",
+		"/run/docker/plugins/ship.sock":           "",
+		"/var/lib/docker/plugins/0a/config.json":  `{"plugin": {"Name": "acme/logs:latest"}}`,
+		"/etc/docker/plugins/vault.spec":          "unix:///run/vault.sock",
+		"/var/lib/docker/plugins/storage/nothing": "",
+	})
+	for config, want := range map[string]string{
+		`{}`: "",
+		`{"seccomp-profile": "/etc/docker/seccomp.json"}`: "",
+		`{"seccomp-profile": "/etc/docker/none.json"}`:    "seccomp-profile",
+		`{"authorization-plugins": ["vault"]}`:            "",
+		`{"authorization-plugins": ["nobody"]}`:           "authorization-plugins.0",
+		`{"log-driver": "ship"}`:                          "",
+		`{"log-driver": "acme/logs"}`:                     "",
+		`{"log-driver": "acme/none"}`:                     "log-driver",
+		`{"userns-remap": "also"}`:                        "userns-remap", // overlaps another's
+		`{"userns-remap": "default"}`:                     "",             // dockerd makes it
+		`{"userns-remap": "nobody-here"}`:                 "userns-remap",
+	} {
+		if diff := cmp.Diff(want, stops(t, h, config)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", config, diff)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"molo/internal/daemonjson"
+	"molo/internal/facts"
+	"molo/internal/resource"
+)
+
+// Trouble is what dockerd would make of something in daemon.json, and its owner would not
+// expect.
+type Trouble struct {
+	Key   []string // from the outermost inwards; empty: the whole file
+	Text  string   // what, why, and what to do
+	Stops bool     // it must not come to that: dockerd or containers would not start, or share their ids with somebody
+}
+
+// foresee keeps changes of daemon.json back of which dockerd or its containers would not
+// start, and notes what else will surprise. What dockerd lives with today keeps nothing
+// back: it knows better. Nor does what an owner gets back whose policy has no block docker
+// any more.
+func (s *Step) foresee(ctx context.Context, h Host, d facts.Docker) error {
+	if s.Part.Name != PartDocker || s.Part.Blocked != "" {
+		return nil
+	}
+	after, err := h.Foresee(ctx, d, s.Changes)
+	if err != nil {
+		return fmt.Errorf("foreseeing what dockerd makes of %s: %w", DaemonJSON, err)
+	}
+	var lives []Trouble
+	if d.Running && !d.ConfigNewer {
+		if lives, err = h.Foresee(ctx, d, nil); err != nil {
+			return fmt.Errorf("foreseeing what dockerd makes of %s: %w", DaemonJSON, err)
+		}
+	}
+	var stops []string
+	for _, t := range after {
+		where := s.Part.whoWants(t.Key)
+		if known := slices.ContainsFunc(lives, t.same); t.Stops && !known && !s.Empty() && len(s.Part.Want) > 0 {
+			stops = append(stops, strings.TrimPrefix(where+": "+t.Text, ": "))
+			continue
+		}
+		s.Part.Notes = append(s.Part.Notes, Note{t.Text, where})
+	}
+	s.Part.Notes = append(s.Part.Notes, s.laterNotes(d)...)
+	s.Part.Blocked = strings.Join(stops, "\n")
+	return nil
+}
+
+func (t Trouble) same(other Trouble) bool {
+	return t.Text == other.Text && slices.Equal(t.Key, other.Key)
+}
+
+// whoWants names the line of the policy that asks for a key; none where it is the owner's.
+func (p Part) whoWants(key []string) string {
+	for _, w := range p.Want {
+		if _, path := resource.SplitKey(w.ID()); len(key) > 0 && len(path) > 0 && path[0] == key[0] {
+			return w.From.String()
+		}
+	}
+	return ""
+}
+
+// effect says when a change of daemon.json is felt; zero for other changes.
+func (c Change) effect() daemonjson.Effect {
+	if r, ok := either(c).(resource.Key); ok && r.File == DaemonJSON {
+		key, _ := daemonjson.Find(r.Path[0])
+		return key.Effect
+	}
+	return 0
+}
+
+// holds says when a key that dockerd has read is felt, where that is neither at once nor
+// with its restart alone.
+func (c Change) holds() string {
+	if e := c.effect(); e > daemonjson.ByRestart {
+		return e.String()
+	}
+	return ""
+}
+
+// laterNotes says which changes are not felt by what is there. What waits for a restart
+// without containers is said elsewhere, also after the change.
+func (s Step) laterNotes(d facts.Docker) []Note {
+	own := 0
+	for _, n := range d.Networks {
+		if n.Name != "bridge" && n.Name != "host" && n.Name != "none" {
+			own++
+		}
+	}
+	keep := map[daemonjson.Effect]string{}
+	for effect, n := range map[daemonjson.Effect]int{daemonjson.NextStart: len(running(d)), daemonjson.NewContainers: len(d.Containers)} {
+		if n > 0 {
+			keep[effect] = keepAsIs(n, "container")
+		}
+	}
+	if own > 0 {
+		keep[daemonjson.NewNetworks] = keepAsIs(own, "network")
+	}
+	var notes []Note
+	for _, effect := range []daemonjson.Effect{daemonjson.NextStart, daemonjson.NewContainers, daemonjson.NewNetworks} {
+		var keys []string
+		for _, c := range s.Changes {
+			if c.effect() == effect && keep[effect] != "" && !slices.Contains(keys, c.Title()) {
+				keys = append(keys, c.Title())
+			}
+		}
+		if len(keys) > 0 {
+			notes = append(notes, Note{Text: fmt.Sprintf("holds %s, %s: %s", effect, keep[effect], strings.Join(keys, ", "))})
+		}
+	}
+	return notes
+}
+
+func keepAsIs(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " keeps what it has"
+	}
+	return fmt.Sprintf("%d %ss keep what they have", n, noun)
+}

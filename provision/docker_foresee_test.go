@@ -1,0 +1,97 @@
+package provision_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"molo/internal/facts"
+	"molo/internal/policy"
+	"molo/internal/resource"
+	"molo/provision"
+)
+
+func TestAFileThatDockerdWouldDieOfIsNotWritten(t *testing.T) {
+	ctx := context.Background()
+	h, p := dockerHost(), dockerPolicy()
+	h.Troubles = []provision.Trouble{
+		{Key: []string{"log-opts", "labels"}, Text: "daemon.json: log-opts.labels: unknown: dockerd does not start", Stops: true},
+		{Key: []string{"icc"}, Text: "icc: no good", Stops: true},
+		{Key: []string{"labels"}, Text: "labels: odd"},
+	}
+	report, err := provision.Apply(ctx, h, h, p, provision.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(h.Log()) > 0 {
+		t.Errorf("it did %q", h.Log())
+	}
+	var out strings.Builder
+	if err := provision.WriteText(&out, report.Parts); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"x daemon.json: log-opts.labels: unknown", "policies.hcl:2: icc: no good", "* labels: odd"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestWhatIsFeltLaterIsSaidWithCounts(t *testing.T) {
+	h, p := dockerHost(), dockerPolicy()
+	h.Is.Docker.Networks = []facts.Network{{Name: "bridge"}, {Name: "shop"}, {Name: "mon"}}
+	p.Docker.Settings = provision.At(9, []policy.Setting{{Key: "dns", Value: json.RawMessage(`["192.0.2.53"]`), Range: provision.At(9, 0).Range}})
+	plan, _, err := provision.MakePlan(context.Background(), h, h, p, provision.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range plan.Outcomes() {
+		for _, n := range o.Notes {
+			if strings.HasPrefix(n.Text, "holds ") {
+				got = append(got, n.Text)
+			}
+		}
+	}
+	want := []string{
+		"holds when a container starts next, 1 container keeps what it has: dns",
+		"holds for containers created from then on, 1 container keeps what it has: no-new-privileges, log-driver",
+		"holds for networks created from then on, 2 networks keep what they have: default-network-opts.bridge.com.docker.network.bridge.host_binding_ipv4",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+}
+
+func TestSettingsAreTakenApartWhereOthersMayAdd(t *testing.T) {
+	for _, tt := range []struct{ name, key, value, want string }{
+		{"a list that several may add to", "labels", `["a=1","b=2","a=1"]`, `labels []"a=1" = "a=1"; labels []"b=2" = "b=2"`},
+		{"a list of one party's", "exec-opts", `["native.cgroupdriver=systemd"]`, `exec-opts = ["native.cgroupdriver=systemd"]`},
+		{"an object with the owner's names", "default-ulimits", `{"nofile":{"Name":"nofile","Hard":9,"Soft":9}}`, `default-ulimits nofile = {"Name":"nofile","Hard":9,"Soft":9}`},
+		{"an object with dockerd's names", "builder", `{"gc":{"enabled":true}}`, `builder = {"gc":{"enabled":true}}`},
+		{"switches", "features", `{"buildkit":true,"cdi":false}`, `features buildkit = true; features cdi = false`},
+		{"a text", "data-root", `"/srv"`, `data-root = "/srv"`},
+		{"nothing in it", "features", `{}`, `features = {}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			p := dockerPolicy()
+			p.Docker.Settings = provision.At(9, []policy.Setting{{Key: tt.key, Value: json.RawMessage(tt.value)}})
+			parts, err := provision.Desired(p, dockerHost().Is, provision.PartDocker)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range parts[0].Want {
+				if key := w.Resource.(resource.Key); key.Path[0] == tt.key {
+					got = append(got, strings.Join(key.Path, " ")+" = "+string(key.Value))
+				}
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, "; ")); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
