@@ -41,7 +41,9 @@ func TestTableOnRealDaemons(t *testing.T) {
 		}
 		for _, line := range lines {
 			name, said, _ := strings.Cut(line, " ")
-			if got, want := foretold(name, v), understood(said); got != want {
+			// dockerd looks for the members of proxies among its keys. An array has none.
+			flattened := name == "proxies" && understood(said) == "unknown"
+			if got, want := foretold(name, v), understood(said); got != want && !flattened {
 				t.Errorf("%s: the table says %q, dockerd %q: %s", name, got, want, said)
 			}
 		}
@@ -177,7 +179,10 @@ func TestReloadOnRealDaemons(t *testing.T) {
 				t.Fatalf("%s is no key", name)
 			}
 			old, taken, left := fmt.Sprint(before[name]), fmt.Sprint(after[name]), fmt.Sprint(without[name])
-			if (taken != old) != k.Reload {
+			// Before 23.0 a reload writes switches that are also flags into the running
+			// configuration (moby#20289). What dockerd did with them at its start stays.
+			byTheWay := !k.Reload && k.Type.Kind == Bool && slices.Contains(k.Flags, name) && engine(t, h).Before(Version{23, 0})
+			if (taken != old) != k.Reload && !byTheWay {
 				t.Errorf("%s: a reload changed %s to %s, and the table says reload %t", name, old, taken, k.Reload)
 			}
 			if k.Reload && (left != taken) != k.Resets {

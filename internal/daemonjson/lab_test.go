@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,12 +79,22 @@ func labHosts(t *testing.T, test func(t *testing.T, h *lab.Host)) {
 	}
 }
 
-// TestMatrixOnRealDaemons tries every file on the dockerd of every release. With
-// -update it writes down what happened, without it holds what was written down to what
-// happens.
+// TestMatrixOnRealDaemons tries files on the dockerd of every release. With -update it
+// tries every file everywhere, and writes down what happened. Without, it holds what was
+// written down to what happens: each file on one of the releases, which takes minutes
+// less and still notices a script, a file or a table that has changed.
 func TestMatrixOnRealDaemons(t *testing.T) {
-	files := matrix(t)
 	labHosts(t, func(t *testing.T, h *lab.Host) {
+		files := matrix(t)
+		if turn := slices.Index(lab.Releases(), h.Release()); !*update {
+			var some []matrixFile
+			for i, file := range files {
+				if i%len(lab.Releases()) == turn {
+					some = append(some, file)
+				}
+			}
+			files = some
+		}
 		labtest.Output(t, h, "sh", "-c", once)
 		got := map[string]observed{}
 		validates := h.Release() != "bookworm"
