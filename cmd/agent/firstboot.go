@@ -66,9 +66,10 @@ func (a *app) printFirstBoot(f host.FirstBoot) error {
 		engine = "Docker " + f.Docker
 	}
 	fmt.Fprintf(&out, "molo: %s %s %s (%s)\n", f.Run.Hostname, verdict, f.Run.Policy, engine)
-	for _, name := range provision.Parts() {
+	for _, name := range []string{provision.PartFirewall, provision.PartDocker} {
 		fmt.Fprintf(&out, "molo:   %-9s %s\n", name, became(name, f))
 	}
+	fmt.Fprintf(&out, "molo:   %-9s %s\n", "the rest", rest(f))
 	next := "runs by itself from now on"
 	if !f.Kept {
 		next = "DOES NOT RUN by itself"
@@ -76,6 +77,24 @@ func (a *app) printFirstBoot(f host.FirstBoot) error {
 	fmt.Fprintf(&out, "molo: %s; molo status says more, the record is %s\n", next, host.FirstBootRecord)
 	_, err := fmt.Fprint(a.stdout, out.String())
 	return err
+}
+
+// rest says in one line how the parts stand that have no line of their own.
+func rest(f host.FirstBoot) string {
+	const well = "as the policy wants it"
+	var failed []string
+	for _, name := range provision.Parts() {
+		if name == provision.PartFirewall || name == provision.PartDocker {
+			continue
+		}
+		if is := became(name, f); is != well {
+			failed = append(failed, name+" "+is)
+		}
+	}
+	if len(failed) == 0 {
+		return well
+	}
+	return strings.Join(failed, "; ")
 }
 
 // became says in one line how a part stands.

@@ -118,7 +118,7 @@ func (s *scene) record(docker string) {
 	if strings.Count(summary, "\n") != 4 {
 		s.Errorf("the summary is no five lines:\n%s", summary)
 	}
-	s.holds("the summary", summary, "matches /etc/molo/policies.hcl", "firewall  as the policy wants it", "runs by itself from now on")
+	s.holds("the summary", summary, "matches /etc/molo/policies.hcl", "firewall  as the policy wants it", "the rest  as the policy wants it", "runs by itself from now on")
 	s.Log(summary)
 }
 

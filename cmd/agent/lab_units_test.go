@@ -30,10 +30,10 @@ func (s *scene) unitsAreSound() {
 	s.write("/usr/lib/systemd/system/cyclic.service", "[Unit]\nAfter=cloud-final.service\n[Service]\nType=oneshot\nExecStart=true\n")
 	s.holds("a unit that waits for cloud-init", s.sh("ALSO=cyclic.service \n"+verify), "ordering cycle")
 	s.sh("rm /usr/lib/systemd/system/cyclic.service")
-	const exposed = "for unit in /usr/lib/systemd/system/molo*.service; do systemd-analyze security --no-pager --offline=yes --threshold=$LIMIT $unit | tail -n 1; done"
+	const exposed = "for unit in /usr/lib/systemd/system/molo*.service; do SYSTEMD_UNIT_PATH=/usr/lib/systemd/system systemd-analyze security --no-pager --offline=yes --threshold=$LIMIT $unit | tail -n 1; done"
 	s.sh("set -e; LIMIT=35\n" + strings.ReplaceAll(exposed, "| tail -n 1", ">/dev/null"))
 	s.Log(s.sh("LIMIT=35\n" + exposed))
-	s.sh("! systemd-analyze security --no-pager --offline=yes --threshold=5 /usr/lib/systemd/system/molo.service >/dev/null")
+	s.sh("! SYSTEMD_UNIT_PATH=/usr/lib/systemd/system systemd-analyze security --no-pager --offline=yes --threshold=5 /usr/lib/systemd/system/molo.service >/dev/null")
 }
 
 // TestTheSandboxLetsARunDoItsWork has systemd run molo, in its sandbox, through all that a
@@ -68,12 +68,12 @@ func TestTheSandboxLetsARunDoItsWork(t *testing.T) {
 	})
 }
 
-// unitRun starts molo.service and checks what became of each part, that all could be read,
+// unitRun starts molo.service and checks what became of the parts, that all could be read,
 // and that the rules were proven with packets.
 func (s *scene) unitRun(want string) {
 	s.Helper()
 	s.sh("systemctl start molo.service || { journalctl -u molo.service -n 40 --no-pager -o cat; exit 1; }")
-	const digest = `python3 -c 'import json; r = json.load(open("/var/lib/molo/last-run.json")); print(*[x for p in r["parts"] for x in (p["part"], p["status"])]); print(*[n["text"] for p in r["parts"] for n in p.get("notes") or [] if "not proven" in n["text"]], *[p["unread"] for p in r["parts"] if p.get("unread")])'`
+	const digest = `python3 -c 'import json; r = json.load(open("/var/lib/molo/last-run.json")); print(*[x for p in r["parts"] if p["part"] in ("firewall", "docker", "nginx") or p["status"] not in ("ok", "changed") for x in (p["part"], p["status"])]); print(*[n["text"] for p in r["parts"] for n in p.get("notes") or [] if "not proven" in n["text"]], *[p["unread"] for p in r["parts"] if p.get("unread")])'`
 	if got := strings.TrimSpace(s.sh(digest)); got != want {
 		s.Errorf("the run: %s\nwant: %s", got, want)
 	}

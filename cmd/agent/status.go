@@ -28,6 +28,8 @@ type statusJSON struct {
 	// Certificates says how the certificate of each site stands.
 	Certificates []certificate.Status `json:"certificates,omitempty"`
 	LastRun      *host.LastRun        `json:"last_run,omitempty"`
+	// ByItself says whether systemd has molo run by itself; nil where it could not be asked.
+	ByItself *bool `json:"by_itself,omitempty"`
 
 	Paused      *provision.Pause       `json:"paused,omitempty"`
 	Unconfirmed *provision.Unconfirmed `json:"unconfirmed,omitempty"`
@@ -120,6 +122,9 @@ func (a *app) status(ctx context.Context) error {
 		s.LastRun = &last
 	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("reading the record of the last run: %w", err)
+	}
+	if on, err := h.TurnedOn(ctx); err == nil {
+		s.ByItself = &on
 	}
 	if a.json {
 		return a.writeJSON(s)

@@ -29,6 +29,7 @@ func (s statusJSON) text() string {
 		fmt.Fprintf(&out, "               %s: %s\n", c.Site, strings.ReplaceAll(c.Text(s.Time), "\n", "\n                 "))
 	}
 	fmt.Fprintf(&out, "  last run     %s\n", s.lastRun())
+	fmt.Fprintf(&out, "  runs         %s\n", s.runs())
 	return out.String()
 }
 
@@ -83,6 +84,17 @@ func standing(o provision.Outcome) string {
 		return "failed: see above"
 	}
 	return "as the policy wants it"
+}
+
+// runs says what has molo run.
+func (s statusJSON) runs() string {
+	switch {
+	case s.ByItself == nil:
+		return "not known: systemd could not be asked"
+	case *s.ByItself:
+		return "by itself (molo.target)"
+	}
+	return "only when it is told to (systemctl enable --now molo.target)"
 }
 
 func (s statusJSON) lastRun() string {

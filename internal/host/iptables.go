@@ -114,7 +114,8 @@ func (h *Host) writeRules(ctx context.Context, changes []provision.Change) error
 		if err != nil {
 			return err
 		}
-		made[name] = append(memory.Made, tables.saved[name].missing(want.Hooks)...)
+		// A chain can be made again and again: it is gone after every boot.
+		made[name] = slices.Compact(slices.Sorted(slices.Values(append(memory.Made, tables.saved[name].missing(want.Hooks)...))))
 		payload.WriteString(restoreText(name, tables.saved[name], want, made[name]))
 	}
 	if _, err := h.exec(ctx, payload.Bytes(), tables.tool("restore"), "--noflush", "-w", "5"); err != nil {

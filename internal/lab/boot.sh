@@ -49,6 +49,11 @@ for f in kernel/hostname kernel/domainname kernel/random/uuid; do
     mount --bind "root/dev/.lab/proc/sys/$f" "root/proc/sys/$f"
 done
 echo "$3" >root/proc/sys/kernel/random/boot_id
+# systemd 252 mounts a proc of its own for a service that asks for one of these (MountAPIVFS): the machine's settings again.
+case $2 in *bookworm*)
+    mkdir -p root/run/systemd/system/service.d
+    printf '[Service]\nProtectControlGroups=no\nProtectKernelTunables=no\n' >root/run/systemd/system/service.d/lab.conf ;;
+esac
 if [ -e root/proc/sysrq-trigger ]; then mount --bind /dev/null root/proc/sysrq-trigger; fi
 
 cd root

@@ -90,6 +90,18 @@ func machine(t *testing.T) map[string]string {
 	return got
 }
 
+// A service in a sandbox must not see more of the machine than the host does.
+func TestSandboxedServicesDoNotReachTheMachine(t *testing.T) {
+	forEachRelease(t, func(t *testing.T, h *lab.Host) {
+		want := labtest.Output(t, h, "cat", "/proc/sys/kernel/random/boot_id")
+		for _, property := range []string{"ProtectControlGroups=yes", "ProtectKernelTunables=yes", "ProtectKernelLogs=yes", "ProtectSystem=strict", "PrivateDevices=yes"} {
+			if got := labtest.Output(t, h, "systemd-run", "--quiet", "--wait", "--pipe", "-p", property, "cat", "/proc/sys/kernel/random/boot_id"); got != want {
+				t.Errorf("with %s a service sees the machine's /proc", property)
+			}
+		}
+	})
+}
+
 func TestUserNamespacesWork(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, h *lab.Host) {
 		if err := h.WriteFile("/etc/docker/daemon.json", []byte(`{"userns-remap": "default"}`), 0o644); err != nil {
