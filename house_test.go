@@ -37,12 +37,13 @@ func below() map[string][]string {
 		"nginx":                  append([]string{"certificate", "templates"}, data...),
 		"kernel":                 append([]string{"templates"}, data...),
 		"internal/audit":         append([]string{"firewall"}, data...),
-		"provision":              append([]string{"internal/daemonjson", "internal/jsontext", "templates"}, compilers...),
+		"provision":              append([]string{"internal/daemonjson", "internal/jsontext", "internal/subid", "templates"}, compilers...),
 		"internal/host":          {"certificate", "internal/audit", "internal/daemonjson", "internal/facts", "internal/jsontext", "internal/policy", "internal/resource", "internal/subid", "internal/unitfile", "internal/volumes", "kernel", "nginx", "provision"},
 		"internal/host/hosttest": {"certificate", "internal/facts", "internal/resource", "provision"},
 		"cmd/agent":              {"certificate", "firewall", "internal/audit", "internal/facts", "internal/host", "internal/policy", "internal/roff", "internal/volumes", "nginx", "provision"},
 		"internal/lab":           {},
 		"internal/lab/server":    {},
+		"internal/lab/killer":    {},
 		"internal/lab/pebble":    {"certificate/certtest", "internal/lab"},
 		"internal/lab/labtest":   {"internal/lab"},
 		"cmd/lab":                {"internal/lab"},
@@ -51,7 +52,7 @@ func below() map[string][]string {
 
 // outside lists the packages that may touch the machine.
 func outside() []string {
-	return []string{"internal/host", "cmd/agent", "internal/lab", "internal/lab/server", "internal/lab/labtest", "internal/lab/pebble", "cmd/lab"}
+	return []string{"internal/host", "cmd/agent", "internal/lab", "internal/lab/server", "internal/lab/killer", "internal/lab/labtest", "internal/lab/pebble", "cmd/lab"}
 }
 
 // source is one Go file that is no test.

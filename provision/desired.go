@@ -131,7 +131,7 @@ func marked(part string) []resource.ID {
 // PartOf names the part that a resource belongs to, by its kind or, for a file, its path.
 func PartOf(id resource.ID) string {
 	switch id.Kind() {
-	case "key":
+	case "key", "subid":
 		return PartDocker
 	case "rules":
 		return PartFirewall

@@ -178,6 +178,9 @@ func released(part Part, have Have, memory Memory) []Change {
 	var changes []Change
 	for _, id := range unique(slices.Concat(memory.ownedBy(part.Name), marked(part.Name))) {
 		isWanted := slices.ContainsFunc(part.Want, func(w Wanted) bool { return w.ID() == id })
+		if id.Kind() == "subid" {
+			continue // as long as there are volumes, files in them belong to these ids
+		}
 		if isWanted || have.Blind[id] || part.Blocked != "" || len(unreadOf(part, have)) > 0 {
 			continue
 		}

@@ -59,6 +59,9 @@ func dockerPart(p *policy.Docker, d facts.Docker, now time.Time) (Part, error) {
 		part.Want = append(part.Want, Wanted{Resource: resource.Key{File: DaemonJSON, Path: s.path, Value: raw}, From: s.from})
 	}
 	part.Notes = notes
+	if err := part.mapIDs(p, d); err != nil {
+		return Part{}, err
+	}
 	if why := decideRemap(p, d).refused; why != "" {
 		part.Violations = append(part.Violations, why)
 	}

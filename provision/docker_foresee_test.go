@@ -85,7 +85,7 @@ func TestSettingsAreTakenApartWhereOthersMayAdd(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, w := range parts[0].Want {
-				if key := w.Resource.(resource.Key); key.Path[0] == tt.key {
+				if key, ok := w.Resource.(resource.Key); ok && key.Path[0] == tt.key {
 					got = append(got, strings.Join(key.Path, " ")+" = "+string(key.Value))
 				}
 			}

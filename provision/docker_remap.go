@@ -6,6 +6,8 @@ import (
 
 	"molo/internal/facts"
 	"molo/internal/policy"
+	"molo/internal/resource"
+	"molo/internal/subid"
 )
 
 // remap is what is decided about userns-remap. Turning it on or off gives dockerd another
@@ -69,4 +71,26 @@ func inventory(d facts.Docker) string {
 		volumes += " (" + someOf(d.VolumeNames) + ")"
 	}
 	return strings.Join([]string{containers, count(d.Images, "image")}, ", ") + " and " + volumes
+}
+
+// mapIDs asks for the ids that containers get with userns-remap = "default", so that they
+// are there before dockerd is. It would choose them itself when it first starts.
+func (part *Part) mapIDs(p *policy.Docker, d facts.Docker) error {
+	remap := decideRemap(p, d)
+	if remap.value == nil || *remap.value != "default" {
+		return nil
+	}
+	files := subid.Files{
+		UID: subid.Parse(subid.UIDFile, d.SubIDs.UIDs), GID: subid.Parse(subid.GIDFile, d.SubIDs.GIDs),
+		Users: subid.ParseAccounts(d.SubIDs.Users), Groups: subid.ParseAccounts(d.SubIDs.Groups),
+	}
+	first, ok := files.Free()
+	if !ok {
+		return fmt.Errorf("%s: no %d ids are left for containers in %s and %s\nhint: take out ranges that nobody uses", From(p.UsernsRemap.Range), subid.Count, subid.UIDFile, subid.GIDFile)
+	}
+	for _, file := range []string{subid.UIDFile, subid.GIDFile} {
+		ids := resource.SubIDs{File: file, User: subid.DefaultUser, First: first, Count: subid.Count}
+		part.Want = append(part.Want, Wanted{Resource: ids, From: From(p.UsernsRemap.Range), Keep: true})
+	}
+	return nil
 }

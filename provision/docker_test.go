@@ -48,7 +48,10 @@ func web() facts.Container { return facts.Container{ID: "c1", Name: "web", Runni
 func daemonJSON(part Part) string {
 	var out strings.Builder
 	for _, w := range part.Want {
-		key := w.Resource.(resource.Key)
+		key, ok := w.Resource.(resource.Key)
+		if !ok {
+			continue // ids for containers
+		}
 		out.WriteString(strings.Join(key.Path, " ") + " = " + string(key.Value) + "\n")
 	}
 	return out.String()

@@ -63,6 +63,8 @@ func (c Change) Title() string {
 		return r.Path + " -> " + target(c)
 	case resource.Tree:
 		return r.Dir
+	case resource.SubIDs:
+		return fmt.Sprintf("%s: %s", r.File, r)
 	case resource.Access:
 		return fmt.Sprintf("%s: %s -> %s", r.Path, c.Have, c.Want)
 	case resource.Sysctl:

@@ -182,6 +182,7 @@ func TestAFirstBootWithoutDocker(t *testing.T) {
 		s.firstBoot()
 		s.record("")
 		s.holds("the summary", s.sh("grep ^molo: /var/log/cloud-init-output.log"), "no Docker yet", "ready for Docker to be installed")
+		ids := s.sh("grep -h ^dockremap: /etc/subuid /etc/subgid")
 		s.quiet()
 		s.shut(func() {
 			commands := strings.ReplaceAll(strings.TrimSpace(container), "  - ", "")
@@ -190,6 +191,7 @@ func TestAFirstBootWithoutDocker(t *testing.T) {
 		}, "W tcp 8080")
 		s.quiet()
 		s.neverBare()
+		s.same("the ids of containers", ids, s.sh("grep -h ^dockremap: /etc/subuid /etc/subgid"))
 		s.sh("ufw allow 8080/tcp")
 		s.comesInto("W tcp 8080", open)
 	})

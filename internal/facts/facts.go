@@ -64,12 +64,22 @@ type Docker struct {
 	ConfigNewer bool        `json:"config_newer,omitempty"`
 	Containers  []Container `json:"containers,omitempty"`
 	Networks    []Network   `json:"networks,omitempty"`
+	SubIDs      SubIDs      `json:"sub_ids"`
 	Images      int         `json:"images"`
 	Volumes     int         `json:"volumes"`
 	VolumeNames []string    `json:"volume_names,omitempty"`
 	// DataOnDisk says that the data root holds images, containers or volumes, for
 	// engines that do not run.
 	DataOnDisk bool `json:"data_on_disk"`
+}
+
+// SubIDs is the text of the files that say which ids of the host containers of a remapped
+// dockerd use, and which are accounts'.
+type SubIDs struct {
+	UIDs   string `json:"uids,omitempty"`   // /etc/subuid
+	GIDs   string `json:"gids,omitempty"`   // /etc/subgid
+	Users  string `json:"users,omitempty"`  // /etc/passwd
+	Groups string `json:"groups,omitempty"` // /etc/group
 }
 
 // Effective is what dockerd runs with, which is not always what daemon.json says.

@@ -55,3 +55,19 @@ func TestWhatDaemonJSONNamesIsLookedUpOnTheHost(t *testing.T) {
 		}
 	}
 }
+
+func TestIDsForContainersAreAddedAndStay(t *testing.T) {
+	h := image(t, map[string]string{
+		"/etc/passwd": "root:x:0:0::/root:/bin/sh\n", "/etc/group": "root:x:0:\n", "/etc/subuid": "anna:100000:65536", "/etc/subgid": "anna:100000:65536\n",
+	})
+	applyText(t, h, "docker {}\n")
+	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
+		if got, want := h.text(t, file), "anna:100000:65536\ndockremap:165536:65536\n"; got != want {
+			t.Errorf("%s is %q, want %q", file, got, want)
+		}
+	}
+	applyText(t, h, "docker {\n  userns_remap = \"off\"\n}\n")
+	if got := h.text(t, "/etc/subuid"); !strings.Contains(got, "dockremap") {
+		t.Errorf("the ids of volumes that may be there are gone: %q", got)
+	}
+}

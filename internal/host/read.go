@@ -80,6 +80,8 @@ func (r *reader) read(ctx context.Context, id resource.ID) (resource.Resource, e
 		return r.host.readTree(id.Where())
 	case "rules":
 		return r.readRules(ctx, id)
+	case "subid":
+		return r.host.readSubIDs(id.Where())
 	case "access":
 		return r.host.readAccess(id.Where())
 	case "sysctl":

@@ -72,6 +72,8 @@ func (h *Host) write(ctx context.Context, c provision.Change, group []provision.
 		return h.writeFile(c)
 	case "link":
 		return h.writeLink(c)
+	case "subid":
+		return h.writeSubIDs(c)
 	case "access":
 		return h.writeAccess(c)
 	case "sysctl":

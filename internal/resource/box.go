@@ -45,6 +45,8 @@ func unmarshal(kind string, raw json.RawMessage) (Resource, error) {
 		return decode[Tree](raw)
 	case "rules":
 		return decode[Rules](raw)
+	case "subid":
+		return decode[SubIDs](raw)
 	case "access":
 		return decode[Access](raw)
 	case "sysctl":

@@ -32,7 +32,7 @@ func (id ID) Where() string {
 }
 
 // Resource is one thing molo owns. The set is closed: Key, File, Link, Tree,
-// Rules, Access, Sysctl and Certificate. A nil Resource stands for "not there".
+// Rules, Access, Sysctl, SubIDs and Certificate. A nil Resource stands for "not there".
 type Resource interface {
 	// ID names the resource; two resources with one ID are two states of one thing.
 	ID() ID

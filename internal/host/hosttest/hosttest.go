@@ -208,6 +208,8 @@ func describe(r resource.Resource) string {
 		return " -> " + r.Target
 	case resource.Tree:
 		return fmt.Sprintf(" %d files", len(r.Files))
+	case resource.SubIDs:
+		return " " + r.String()
 	case resource.Access:
 		return " " + r.String()
 	case resource.Sysctl:
