@@ -80,8 +80,8 @@ func (a *app) audit(ctx context.Context, flags auditFlags) error {
 	if err != nil {
 		return err
 	}
-	report := audit.NewReport(in.Facts, audit.Check(in))
-	report.ID, report.Molo, report.Policy = host.RecordID(in.Facts.Read), version, path
+	report := audit.NewReport(in.Facts, audit.Check(in), version, path)
+	report.ID = host.RecordID(in.Facts.Read)
 	if os.Geteuid() == 0 && a.root == "/" {
 		if err := h.RecordAudit(report); err != nil {
 			return fmt.Errorf("keeping the report: %w", err)

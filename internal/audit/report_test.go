@@ -165,9 +165,7 @@ func troubled(t *testing.T) Report {
 	f.Engine.Containers[1].Privileged, f.Engine.Containers[2].Privileged = true, true
 	f.Unread = map[facts.Source]string{facts.FromAuditRules: "permission denied"}
 	p := parse(t, "docker {}\nexempt \"proxy\" {\n  checks    = [\"container-runtime-socket\"]\n  container = \"web\"\n  reason    = \"reads labels only\"\n  expires   = \"2027-01-31\"\n}\n")
-	r := NewReport(f, Check(Input{Policy: p, Facts: f, Now: opened(), Promised: shut()}))
-	r.Policy = "/etc/molo/policies.hcl"
-	return r
+	return NewReport(f, Check(Input{Policy: p, Facts: f, Now: opened(), Promised: shut()}), "", "/etc/molo/policies.hcl")
 }
 
 func TestTheReportReadsWellAt80Columns(t *testing.T) {
@@ -231,9 +229,7 @@ func poisoned(t *testing.T, s string) Report {
 	f.Unread = map[facts.Source]string{facts.FromAuditRules: s}
 	now := opened()
 	now[0].Name = s
-	r := NewReport(f, Check(Input{Facts: f, Now: now, NextEngine: []Problem{{s, s, s}}}))
-	r.Policy = s
-	return r
+	return NewReport(f, Check(Input{Facts: f, Now: now, NextEngine: []Problem{{s, s, s}}}), "1.0", s)
 }
 
 func TestNoNameBreaksTheTableOrTheJSON(t *testing.T) {
@@ -248,7 +244,7 @@ func TestNoNameBreaksTheTableOrTheJSON(t *testing.T) {
 			if err := r.WriteText(&out); err != nil {
 				t.Fatal(err)
 			}
-			text, err := json.Marshal(r.Findings)
+			text, err := json.Marshal(r)
 			if err != nil {
 				t.Fatal(err)
 			}
