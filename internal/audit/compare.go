@@ -28,8 +28,8 @@ func Compare(then, now Report) *Difference {
 	d := &Difference{ID: then.ID, Time: then.Time, Molo: then.Molo, Summary: summary(then.Findings), Scores: Scores(then.Findings)}
 	failed, fails := only(then.Findings, Fail), only(now.Findings, Fail)
 	same, failed, fails := pair(failed, fails, identity)
-	moved, failed, fresh := pair(failed, fails, subjectOf)
-	accepted, failed, _ := pair(failed, only(now.Findings, Exempt), subjectOf)
+	moved, failed, fresh := pair(failed, fails, SubjectOf)
+	accepted, failed, _ := pair(failed, only(now.Findings, Exempt), SubjectOf)
 	d.New, d.Exempt = list(fresh), list(accepted)
 	d.Open = list(append(same, moved...))
 	sortFindings(d.Open)
@@ -53,10 +53,11 @@ func only(all []Finding, s Status) []Finding {
 }
 
 // identity tells findings of one audit from each other, as far as they can be.
-func identity(f Finding) string { return subjectOf(f) + "\x00" + f.Got }
+func identity(f Finding) string { return SubjectOf(f) + "\x00" + f.Got }
 
-// subjectOf names what a finding is about, so that it is found again in another audit.
-func subjectOf(f Finding) string { return f.Slug + "\x00" + withoutLine(f.Where) }
+// SubjectOf names what a finding is about, so that it is found again in another audit:
+// its check and its place, without the line.
+func SubjectOf(f Finding) string { return f.Slug + "\x00" + withoutLine(f.Where) }
 
 // lineNumber ends the place of a finding in a file.
 var lineNumber = regexp.MustCompile(`:\d+$`)

@@ -222,13 +222,14 @@ func few(places []string) []string {
 func (r Report) writeSum(out *strings.Builder) {
 	failing := fmt.Sprintf("%d fail", r.Summary[Fail])
 	if r.Summary[Fail] > 0 {
-		failing += fmt.Sprintf(" (%d required, %d recommended, %d info)", r.failing(Required), r.failing(Recommended), r.failing(Info))
+		failing += fmt.Sprintf(" (%d required, %d recommended, %d info)", r.Failing(Required), r.Failing(Recommended), r.Failing(Info))
 	}
 	wrap(out, "", "  ", fmt.Sprintf("%s, %d unknown, %d exempt, %d pass, %d not applicable",
 		failing, r.Summary[Unknown], r.Summary[Exempt], r.Summary[Pass], r.Summary[NotApplicable]))
 }
 
-func (r Report) failing(level Level) int {
+// Failing counts the findings of a level that fail.
+func (r Report) Failing(level Level) int {
 	n := 0
 	for _, f := range r.Findings {
 		if f.Status == Fail && f.Level == level {
