@@ -20,9 +20,12 @@ func (s Score) Plus(o Score) Score {
 	return s
 }
 
+// everywhere stands for all areas in a sum.
+const everywhere Area = "all"
+
 // Total adds scores up.
 func Total(all []Score) Score {
-	var sum Score
+	sum := Score{Area: everywhere}
 	for _, s := range all {
 		sum = sum.Plus(s)
 	}

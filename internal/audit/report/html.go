@@ -33,9 +33,11 @@ func (d pageData) Level(l audit.Level) int { return d.Failing(l) }
 // areaData is the score of an area, and what it was in the earlier audit.
 type areaData struct {
 	audit.Score
-	Bar    []segment
-	Before *audit.Score
+	Before *areaData
 }
+
+// Bar cuts a bar into what holds, is exempt, unknown and fails.
+func (a areaData) Bar() []segment { return bar(a.Score) }
 
 // segment is a part of a bar, in a thousand units.
 type segment struct {
@@ -107,26 +109,22 @@ func writeHTML(w io.Writer, r audit.Report) error {
 func areas(r audit.Report, scores []audit.Score) []areaData {
 	var before []audit.Score
 	if r.Since != nil {
-		before = r.Since.Scores
+		before = append(r.Since.Scores, audit.Total(r.Since.Scores))
 	}
-	var out []areaData
-	for _, s := range scores {
-		one := areaData{Score: s, Bar: bar(s)}
-		if i := slices.IndexFunc(before, func(b audit.Score) bool { return b.Area == s.Area }); i >= 0 {
-			one.Before = &before[i]
+	out := []areaData{}
+	for _, s := range append(scores, audit.Total(scores)) {
+		one := areaData{Score: s}
+		for _, b := range before {
+			if b.Area == s.Area {
+				one.Before = &areaData{Score: b}
+			}
 		}
 		out = append(out, one)
 	}
-	all := areaData{Score: audit.Total(scores)}
-	all.Area, all.Bar = "all", bar(all.Score)
-	if r.Since != nil {
-		sum := audit.Total(before)
-		all.Before = &sum
-	}
-	return append(out, all)
+	return out
 }
 
-// bar cuts a bar into what holds, is exempt, unknown and fails.
+// bar lays a score out in segments.
 func bar(s audit.Score) []segment {
 	var out []segment
 	at, n := 0, max(s.Checks(), 1)
