@@ -111,15 +111,3 @@ func answered(f Finding, now []Finding) bool {
 	}
 	return asked
 }
-
-// among keeps the areas and checks that are asked for.
-func (d *Difference) among(names []string) *Difference {
-	if d == nil || len(names) == 0 {
-		return d
-	}
-	view := *d
-	for _, all := range []*[]Finding{&view.New, &view.Fixed, &view.Open, &view.Exempt, &view.Unclear} {
-		*all = Only(*all, names)
-	}
-	return &view
-}

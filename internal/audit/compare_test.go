@@ -79,6 +79,7 @@ func TestAComparisonIsShownAndKeepsToWhatIsAskedFor(t *testing.T) {
 		t.Errorf("want\n%s\nin\n%s", want, text)
 	}
 	view := NewView(now, []string{"daemon"})
+	view.Since = Compare(NewView(then, []string{"daemon"}), view)
 	got := [][]string{said(view.Since.New), said(view.Since.Fixed), said(view.Since.Exempt)}
 	if diff := cmp.Diff([][]string{{"daemon-icc /etc/docker/daemon.json:2 icc = true", "daemon-drift /etc/docker/daemon.json:2 icc = true"}, {"daemon-log-driver /etc/docker/daemon.json"}, nil}, got); diff != "" {
 		t.Errorf("of the daemon only (-want +got):\n%s", diff)

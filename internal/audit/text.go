@@ -22,7 +22,7 @@ const (
 func NewView(r Report, only []string) Report {
 	all := Only(r.Findings, only)
 	view := r
-	view.Findings, view.Summary, view.Since = all, summary(all), r.Since.among(only)
+	view.Findings, view.Summary = all, summary(all)
 	return view
 }
 
