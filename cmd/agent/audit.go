@@ -200,7 +200,11 @@ func (a *app) policyIfAny() (*policy.Policy, string, error) {
 
 // look reads everything that the audit judges.
 func look(ctx context.Context, h *host.Host, p *policy.Policy) (audit.Input, error) {
-	f, err := h.Audit(ctx)
+	var sites []*policy.Site
+	if p != nil {
+		sites = p.Sites
+	}
+	f, err := h.Audit(ctx, sites)
 	if err != nil {
 		return audit.Input{}, err
 	}

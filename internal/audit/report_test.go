@@ -51,7 +51,7 @@ func TestAnExemptionSaysWhoseItIsAndUntilWhen(t *testing.T) {
 func TestWhatCouldNotBeReadIsUnknownAndNeverPasses(t *testing.T) {
 	sources := []facts.Source{
 		facts.FromEngine, facts.FromSurface, facts.FromMachine, facts.FromUpdates, facts.FromAuditRules, facts.FromUnits,
-		facts.FromDaemonJSON, facts.FromUFW, facts.FromFirewall,
+		facts.FromDaemonJSON, facts.FromUFW, facts.FromFirewall, facts.FromTLS, facts.FromSites, facts.FromNginx,
 	}
 	for _, source := range sources {
 		t.Run(string(source), func(t *testing.T) {
@@ -226,10 +226,13 @@ func poisoned(t *testing.T, s string) Report {
 	f.Engine.Networks = []facts.NetworkDetail{{Name: s, Driver: "bridge", Containers: 2, Options: map[string]string{bindingOption: s}}}
 	f.Machine.DockerGroup, f.Machine.Boot = []string{s}, facts.Boot{Asked: true, Required: []string{s}}
 	f.Updates.Packages[0].Candidate = s
+	f.Sites = map[string]facts.SiteAnswer{"app.example.no": {Headers: map[string][]string{"Set-Cookie": {s + "=1"}, "Access-Control-Allow-Origin": {s}}, Plain: true, Leads: s}}
+	f.NginxConfiguration = "server_name " + s + ";"
 	f.Unread = map[facts.Source]string{facts.FromAuditRules: s}
 	now := opened()
 	now[0].Name = s
-	return NewReport(f, Check(Input{Facts: f, Now: now, NextEngine: []Problem{{s, s, s}}}), "1.0", s)
+	in := Input{Policy: parse(t, siteWithFiles), Facts: f, Now: now, NextEngine: []Problem{{s, s, s}}}
+	return NewReport(f, Check(in), "1.0", s)
 }
 
 func TestNoNameBreaksTheTableOrTheJSON(t *testing.T) {
