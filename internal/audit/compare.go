@@ -56,8 +56,14 @@ func only(all []Finding, s Status) []Finding {
 func identity(f Finding) string { return SubjectOf(f) + "\x00" + f.Got }
 
 // SubjectOf names what a finding is about, so that it is found again in another audit:
-// its check and its place, without the line.
-func SubjectOf(f Finding) string { return f.Slug + "\x00" + withoutLine(f.Where) }
+// its check and its place, without the line. A setting of dockerd is the same one whether
+// a file says it or not.
+func SubjectOf(f Finding) string {
+	if f.Area == AreaDaemon {
+		return f.Slug
+	}
+	return f.Slug + "\x00" + withoutLine(f.Where)
+}
 
 // lineNumber ends the place of a finding in a file.
 var lineNumber = regexp.MustCompile(`:\d+$`)

@@ -35,6 +35,10 @@ func TestWhatBecameOfFailures(t *testing.T) {
 		"the same failure, said differently": {then: []Finding{fail("a", "web", "3")}, now: []Finding{fail("a", "web", "4")}, open: []string{"a web 4"}},
 		"in a line that has moved":           {then: []Finding{fail("a", "/etc/docker/daemon.json:2", "")}, now: []Finding{fail("a", "/etc/docker/daemon.json:7", "")}, open: []string{"a /etc/docker/daemon.json:7"}},
 		"in a line of the policy":            {then: []Finding{fail("a", "policies.hcl:2", "")}, now: []Finding{fail("a", "policies.hcl:7", "")}, open: []string{"a policies.hcl:7"}},
+		"a setting that is in a file now": {
+			then: []Finding{{Slug: "daemon-icc", Area: AreaDaemon, Status: Fail, Where: "dockerd"}},
+			now:  []Finding{{Slug: "daemon-icc", Area: AreaDaemon, Status: Fail, Where: "/etc/docker/daemon.json:2"}}, open: []string{"daemon-icc /etc/docker/daemon.json:2"},
+		},
 		"another tag of an image":            {then: []Finding{fail("a", "web:1", "")}, now: []Finding{fail("a", "web:2", "")}, fresh: []string{"a web:2"}, fixed: []string{"a web:1"}},
 		"one of two containers":              {then: []Finding{fail("a", "web", ""), fail("a", "db", "")}, now: []Finding{fail("a", "db", "")}, fixed: []string{"a web"}, open: []string{"a db"}},
 		"one of two faults of one container": {then: []Finding{fail("a", "web", "/etc"), fail("a", "web", "/root")}, now: []Finding{fail("a", "web", "/root")}, fixed: []string{"a web /etc"}, open: []string{"a web /root"}},
