@@ -65,6 +65,22 @@ type checkData struct {
 	audit.Finding // the first one
 	Rows          []rowData
 	Fixes         []string
+	All           []audit.Reference // of all its findings
+}
+
+// Benchmarks names what benchmarks say about the same, each benchmark once.
+func (c checkData) Benchmarks() []string {
+	var out []string
+	name := ""
+	for _, ref := range c.All {
+		if ref.Benchmark != name {
+			name = ref.Benchmark
+			out = append(out, name+": "+ref.ID)
+			continue
+		}
+		out[len(out)-1] += ", " + ref.ID
+	}
+	return out
 }
 
 // Class is that of its colour.
@@ -162,6 +178,11 @@ func checksOf(all []audit.Finding, s audit.Status, a audit.Area) []checkData {
 // add adds a finding to those of its check. What was found in the same way in many
 // places is one row.
 func (c *checkData) add(f audit.Finding) {
+	for _, ref := range f.References {
+		if !slices.Contains(c.All, ref) {
+			c.All = append(c.All, ref)
+		}
+	}
 	fix := f.Fix
 	if f.Apply && fix != "molo apply" {
 		fix += " (then molo apply)"

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"molo/internal/audit"
 )
@@ -75,6 +76,20 @@ func checks(all []audit.Finding) []audit.Finding {
 		if !seen[f.Slug] {
 			seen[f.Slug] = true
 			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// references lists what benchmarks say about a check. Its findings may each have numbers
+// of their own.
+func references(all []audit.Finding, slug string) []audit.Reference {
+	var out []audit.Reference
+	for _, f := range all {
+		for _, ref := range f.References {
+			if f.Slug == slug && !slices.Contains(out, ref) {
+				out = append(out, ref)
+			}
 		}
 	}
 	return out

@@ -29,7 +29,7 @@ func sampleReport(s string) audit.Report {
 		Status: audit.Fail, Want: "privileged = false", Got: "privileged", Where: s, Fix: "start it without --privileged", References: cis("5.5"),
 	}
 	other := privileged
-	other.Where = "worker"
+	other.Where, other.References = "worker", cis("5.5", "5.4")
 	memory := audit.Finding{
 		Slug: "container-memory", Title: "Containers have a bound on their memory", Area: audit.AreaContainers, Level: audit.Recommended,
 		Status: audit.Fail, Want: "a bound", Got: "no bound", Where: "web", Fix: "docker update --memory 512m CONTAINER", References: cis("5.11"),

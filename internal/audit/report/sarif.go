@@ -124,7 +124,7 @@ func sarifRules(findings []audit.Finding) (rules []sarifRule, index map[string]i
 	for i, f := range checks(findings) {
 		index[f.Slug] = i
 		tags := []string{string(f.Area), string(f.Level)}
-		for _, ref := range f.References {
+		for _, ref := range references(findings, f.Slug) {
 			tags = append(tags, ref.Benchmark+" "+ref.ID)
 		}
 		rule := sarifRule{
