@@ -76,19 +76,15 @@ func askAll(ctx context.Context, sites []*policy.Site) map[string]facts.SiteAnsw
 // askSite asks for the first page of a site as a visitor gets it: over TLS where nginx
 // speaks that, else over plain HTTP. No redirect is followed.
 func askSite(ctx context.Context, s *policy.Site) facts.SiteAnswer {
-	var out facts.SiteAnswer
 	plain, err := firstPage(ctx, question{socket{"127.0.0.1", s.Port.V, s.ProxyProtocol()}, false, s.Name.V, "/"})
 	if err == nil {
-		out = answerOf(plain)
-		out.Plain, out.Leads = true, plain.Header.Get("Location")
+		plain.Plain, plain.Leads = true, http.Header(plain.Headers).Get("Location")
 	}
 	if s.TLS != nil {
 		secured, tlsErr := firstPage(ctx, question{socket{"127.0.0.1", s.TLS.Port.V, s.ProxyProtocol()}, true, s.Name.V, "/"})
 		if tlsErr == nil {
-			also := out
-			out = answerOf(secured)
-			out.Plain, out.Leads = also.Plain, also.Leads
-			return out
+			secured.Plain, secured.Leads = plain.Plain, plain.Leads
+			return secured
 		}
 		if timeout := net.Error(nil); errors.As(tlsErr, &timeout) && timeout.Timeout() {
 			err = tlsErr // there may be TLS, behind an application that says nothing
@@ -97,27 +93,22 @@ func askSite(ctx context.Context, s *policy.Site) facts.SiteAnswer {
 	if err != nil {
 		return facts.SiteAnswer{Problem: plainly(err)}
 	}
-	return out
-}
-
-// answerOf takes over what an audit judges of a response.
-func answerOf(r *http.Response) facts.SiteAnswer {
-	out := facts.SiteAnswer{Status: r.StatusCode, Headers: r.Header}
-	if r.TLS != nil {
-		sum := sha256.Sum256(r.TLS.PeerCertificates[0].Raw)
-		out.TLS, out.Leaf = true, hex.EncodeToString(sum[:])
-	}
-	return out
+	return plain
 }
 
 // firstPage asks a question and wants no more than the headers of the answer: a page may
 // be long, or never end.
-func firstPage(ctx context.Context, q question) (*http.Response, error) {
+func firstPage(ctx context.Context, q question) (facts.SiteAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, siteTime)
 	defer cancel()
 	response, err := q.ask(ctx)
 	if err != nil {
-		return nil, err
+		return facts.SiteAnswer{}, err
 	}
-	return response, response.Body.Close()
+	out := facts.SiteAnswer{Status: response.StatusCode, Headers: response.Header}
+	if response.TLS != nil {
+		sum := sha256.Sum256(response.TLS.PeerCertificates[0].Raw)
+		out.TLS, out.Leaf = true, hex.EncodeToString(sum[:])
+	}
+	return out, response.Body.Close()
 }

@@ -86,7 +86,7 @@ func (c checkData) Benchmarks() []string {
 // Class is that of its colour.
 func (c checkData) Class() string {
 	switch {
-	case c.Status == audit.Fail && c.Finding.Level == audit.Required:
+	case c.Status == audit.Fail && c.Level == audit.Required:
 		return "required"
 	case c.Status == audit.Fail:
 		return "fail"
@@ -125,10 +125,10 @@ func writeHTML(w io.Writer, r audit.Report) error {
 func areas(r audit.Report, scores []audit.Score) []areaData {
 	var before []audit.Score
 	if r.Since != nil {
-		before = append(r.Since.Scores, audit.Total(r.Since.Scores))
+		before = slices.Concat(r.Since.Scores, []audit.Score{audit.Total(r.Since.Scores)})
 	}
 	out := []areaData{}
-	for _, s := range append(scores, audit.Total(scores)) {
+	for _, s := range slices.Concat(scores, []audit.Score{audit.Total(scores)}) {
 		one := areaData{Score: s}
 		for _, b := range before {
 			if b.Area == s.Area {
