@@ -78,12 +78,20 @@ func TestASiteIsAskedAsAVisitorWould(t *testing.T) {
 }
 
 func TestASiteThatSaysNothingIsNotWaitedForLong(t *testing.T) {
-	deaf := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	silence := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	deaf, deafTLS := httptest.NewServer(silence), httptest.NewTLSServer(silence)
 	defer deaf.Close()
-	site := policy.Site{Port: portOf(deaf)}
-	ctx, cancel := context.WithTimeout(context.Background(), 50*siteTime/1000)
-	defer cancel()
-	if got := askSite(ctx, &site); got.Problem != "no answer in time" {
-		t.Errorf("%+v", got)
+	defer deafTLS.Close()
+	talks := httptest.NewServer(http.NotFoundHandler())
+	defer talks.Close()
+	for name, site := range map[string]*policy.Site{
+		"over plain HTTP":                     {Port: portOf(deaf)},
+		"over TLS, though plain HTTP answers": {Port: portOf(talks), TLS: &policy.TLS{Port: portOf(deafTLS)}},
+	} {
+		ctx, cancel := context.WithTimeout(context.Background(), siteTime/10)
+		if got := askSite(ctx, site); got.Problem != "no answer in time" {
+			t.Errorf("%s: %+v", name, got)
+		}
+		cancel()
 	}
 }
