@@ -152,3 +152,16 @@ func TestNoTextBreaksAFormat(t *testing.T) {
 		})
 	}
 }
+
+func FuzzNoTextBreaksAFormat(f *testing.F) {
+	for _, s := range hostile() {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		r := sampleReport(s)
+		readPage(t, written(t, HTML, r))
+		readJUnit(t, written(t, JUnit, r))
+		readPrometheus(t, written(t, Prometheus, r))
+		readSARIF(t, written(t, SARIF, r))
+	})
+}
