@@ -26,10 +26,10 @@ type Difference struct {
 // Compare says what has changed since an earlier audit of the same areas and checks.
 func Compare(then, now Report) *Difference {
 	d := &Difference{ID: then.ID, Time: then.Time, Molo: then.Molo, Summary: summary(then.Findings), Scores: Scores(then.Findings)}
-	failed, fails := only(then.Findings, Fail), only(now.Findings, Fail)
+	failed, fails := withStatus(then.Findings, Fail), withStatus(now.Findings, Fail)
 	same, failed, fails := pair(failed, fails, identity)
 	moved, failed, fresh := pair(failed, fails, SubjectOf)
-	accepted, failed, _ := pair(failed, only(now.Findings, Exempt), SubjectOf)
+	accepted, failed, _ := pair(failed, withStatus(now.Findings, Exempt), SubjectOf)
 	d.New, d.Exempt = list(fresh), list(accepted)
 	d.Open = list(append(same, moved...))
 	sortFindings(d.Open)
@@ -47,8 +47,8 @@ func Compare(then, now Report) *Difference {
 // list makes JSON say [], not null.
 func list(all []Finding) []Finding { return append([]Finding{}, all...) }
 
-// only keeps the findings of one status.
-func only(all []Finding, s Status) []Finding {
+// withStatus keeps the findings of one status.
+func withStatus(all []Finding, s Status) []Finding {
 	return slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return f.Status != s })
 }
 

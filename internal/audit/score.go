@@ -43,7 +43,7 @@ func Scores(findings []Finding) []Score {
 	}
 	byArea := map[Area]Score{}
 	for _, f := range worst {
-		byArea[f.Area] = byArea[f.Area].Plus(one(f))
+		byArea[f.Area] = byArea[f.Area].Plus(scoreOf(f))
 	}
 	all := []Score{}
 	for _, a := range Areas() {
@@ -55,8 +55,8 @@ func Scores(findings []Finding) []Score {
 	return all
 }
 
-// one is the score of a single check.
-func one(f Finding) Score {
+// scoreOf is the score of a single check.
+func scoreOf(f Finding) Score {
 	switch {
 	case f.Status == Pass:
 		return Score{Pass: 1}
