@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"molo/internal/audit"
+	"molo/internal/audit/report"
 	"molo/internal/facts"
 	"molo/internal/host"
 	"molo/internal/policy"
@@ -22,7 +23,14 @@ import (
 type auditFlags struct {
 	only   []string
 	failOn string
+	format string
+	output string
+	since  string
 }
+
+// never is the value of --fail-on with which no finding decides on the exit code, and
+// last the value of --since that stands for the newest audit.
+const never, last = "never", "last"
 
 const auditLong = `Say what holds on this host and what does not: the machine, the Docker daemon,
 files, images, containers, networks and sites. What is in force counts, not what
@@ -30,7 +38,12 @@ a file says. Nothing is changed, and no process is started in a container.
 
 It judges by the policy where that has a say, and by molo's defaults where it has
 none, or where there is no policy at all. Without root it says of some checks that
-they can't be known. Reports of root are kept in /var/lib/molo/audits.
+they can't be known. Reports of root are kept in /var/lib/molo/audits; --since says
+what is new, fixed and still open since one of them.
+
+  molo audit --since last
+  molo audit --format html --output audit.html
+  molo audit --format prometheus --output /var/lib/prometheus/node-exporter/molo-audit.prom
 
 Exits with 3 when a finding fails that is required, see --fail-on.`
 
@@ -38,11 +51,19 @@ func (a *app) auditCommand() *cobra.Command {
 	var flags auditFlags
 	cmd := &cobra.Command{
 		Use: "audit", Short: "Say what holds on this host and what does not; changes nothing", Long: auditLong, Args: cobra.NoArgs,
-		PreRunE: func(*cobra.Command, []string) error { return flags.check() },
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.audit(cmd.Context(), flags) },
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.chooseFormat(&flags, cmd.Flags().Changed("format")); err != nil {
+				return err
+			}
+			return flags.check()
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.audit(cmd.Context(), flags) },
 	}
 	cmd.Flags().StringSliceVar(&flags.only, "only", nil, "show and count these `AREAS` and checks only: "+strings.Join(areas(), ", "))
-	cmd.Flags().StringVar(&flags.failOn, "fail-on", string(audit.Required), "exit with 3 when a finding of this `LEVEL` fails: required, recommended or none")
+	cmd.Flags().StringVar(&flags.failOn, "fail-on", string(audit.Required), "exit with 3 when a finding of this `LEVEL` fails: required, recommended or never")
+	cmd.Flags().StringVar(&flags.format, "format", string(report.Table), "write the report as `FORMAT`: "+strings.Join(formats(), ", "))
+	cmd.Flags().StringVar(&flags.output, "output", "", "write the report to this `FILE`, whole or not at all, instead of standard output")
+	cmd.Flags().StringVar(&flags.since, "since", "", "compare with the audit of this `ID`, or the last one (last); html compares with that by itself")
 	return cmd
 }
 
@@ -61,8 +82,8 @@ func (f auditFlags) check() error {
 			return fmt.Errorf("there is no area or check %q\nhint: the areas are %s", name, strings.Join(areas(), ", "))
 		}
 	}
-	if !slices.Contains([]string{string(audit.Required), string(audit.Recommended), "none"}, f.failOn) {
-		return fmt.Errorf("--fail-on %q is none of required, recommended and none", f.failOn)
+	if !slices.Contains([]string{string(audit.Required), string(audit.Recommended), never}, f.failOn) {
+		return fmt.Errorf("--fail-on %q is none of required, recommended and never", f.failOn)
 	}
 	return nil
 }
@@ -76,27 +97,32 @@ func (a *app) audit(ctx context.Context, flags auditFlags) error {
 	if err != nil {
 		return err
 	}
+	earlier, err := a.earlier(h, flags)
+	if err != nil {
+		return err
+	}
 	in, err := look(ctx, h, p)
 	if err != nil {
 		return err
 	}
-	report := audit.NewReport(in.Facts, audit.Check(in))
-	report.ID, report.Molo, report.Policy = host.RecordID(in.Facts.Read), version, path
+	whole := audit.NewReport(in.Facts, audit.Check(in), version, path)
+	whole.ID = host.RecordID(in.Facts.Read)
 	if os.Geteuid() == 0 && a.root == "/" {
-		if err := h.RecordAudit(report); err != nil {
+		if err := h.RecordAudit(whole); err != nil {
 			return fmt.Errorf("keeping the report: %w", err)
 		}
 	}
-	report = audit.NewView(report, flags.only)
-	if a.json {
-		err = a.writeJSON(report)
-	} else {
-		err = report.WriteText(a.stdout)
+	view := audit.NewView(whole, flags.only)
+	if earlier != nil {
+		view.Since = audit.Compare(audit.NewView(*earlier, flags.only), view)
 	}
-	if err == nil && flags.failOn != "none" && audit.Fails(report.Findings, audit.Level(flags.failOn)) > 0 {
-		err = errFindings
+	if err := a.writeReport(flags, view); err != nil {
+		return err
 	}
-	return err
+	if flags.failOn != never && audit.Fails(view.Findings, audit.Level(flags.failOn)) > 0 {
+		return errFindings
+	}
+	return nil
 }
 
 // policyIfAny loads the policy. Where none was named and there is none, the audit
@@ -111,7 +137,11 @@ func (a *app) policyIfAny() (*policy.Policy, string, error) {
 
 // look reads everything that the audit judges.
 func look(ctx context.Context, h *host.Host, p *policy.Policy) (audit.Input, error) {
-	f, err := h.Audit(ctx)
+	var sites []*policy.Site
+	if p != nil {
+		sites = p.Sites
+	}
+	f, err := h.Audit(ctx, sites)
 	if err != nil {
 		return audit.Input{}, err
 	}

@@ -101,6 +101,9 @@ const (
 // Statuses lists the statuses in the order of a report.
 func Statuses() []Status { return []Status{Fail, Unknown, Exempt, Pass, NotApplicable} }
 
+// rank is the place of a status in the order of a report.
+func rank(s Status) int { return slices.Index(Statuses(), s) }
+
 // Input is what an audit judges, and by what.
 type Input struct {
 	Policy *policy.Policy // nil: there is none
@@ -138,7 +141,7 @@ func Check(in Input) []Finding {
 func sortFindings(all []Finding) {
 	slices.SortStableFunc(all, func(a, b Finding) int {
 		return cmp.Or(
-			cmp.Compare(slices.Index(Statuses(), a.Status), slices.Index(Statuses(), b.Status)),
+			cmp.Compare(rank(a.Status), rank(b.Status)),
 			cmp.Compare(slices.Index(Areas(), a.Area), slices.Index(Areas(), b.Area)),
 			cmp.Compare(slices.Index(Levels(), a.Level), slices.Index(Levels(), b.Level)))
 	})
@@ -197,17 +200,23 @@ type Report struct {
 	Docker   string         `json:"docker,omitempty"` // version
 	Policy   string         `json:"policy,omitempty"` // path; empty: judged by the defaults
 	Summary  map[Status]int `json:"summary"`          // findings by status
-	Findings []Finding      `json:"findings"`
+	// Since says what has changed since an earlier audit; nil where none was asked for.
+	Since    *Difference `json:"since,omitempty"`
+	Findings []Finding   `json:"findings"`
 }
 
 // ReportVersion is that of the format of Report.
 const ReportVersion = 1
 
-// NewReport makes the report of an audit.
-func NewReport(f facts.Audit, findings []Finding) Report {
+// NewReport makes the report of an audit by this version of molo, judged by the policy at
+// this path.
+func NewReport(f facts.Audit, findings []Finding, molo, policy string) Report {
+	os := f.Facts.OS
 	return Report{
-		Version: ReportVersion, Time: f.Read, Hostname: printable(f.Facts.Hostname), OS: f.Facts.OS, Kernel: f.Facts.Kernel,
-		Docker: f.Facts.Docker.Version, Summary: summary(findings), Findings: findings,
+		Version: ReportVersion, Molo: molo, Time: f.Read, Hostname: printable(f.Facts.Hostname),
+		OS:     facts.OS{ID: printable(os.ID), Version: printable(os.Version), Codename: printable(os.Codename)},
+		Kernel: printable(f.Facts.Kernel), Docker: printable(f.Facts.Docker.Version), Policy: printable(policy),
+		Summary: summary(findings), Findings: findings,
 	}
 }
 

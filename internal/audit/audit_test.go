@@ -113,10 +113,7 @@ containers {
 host {
   regions = ["no-osl"]
 }
-site "app.example.no" {
-  upstream = "127.0.0.1:8081"
-}
-`,
+` + siteWithFiles,
 	} {
 		t.Run(name, func(t *testing.T) {
 			findings := Check(Input{Policy: parse(t, text), Facts: clean(t), Now: shut(), Promised: shut(), NextEngine: []Problem{}})

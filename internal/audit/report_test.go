@@ -51,7 +51,7 @@ func TestAnExemptionSaysWhoseItIsAndUntilWhen(t *testing.T) {
 func TestWhatCouldNotBeReadIsUnknownAndNeverPasses(t *testing.T) {
 	sources := []facts.Source{
 		facts.FromEngine, facts.FromSurface, facts.FromMachine, facts.FromUpdates, facts.FromAuditRules, facts.FromUnits,
-		facts.FromDaemonJSON, facts.FromUFW, facts.FromFirewall,
+		facts.FromDaemonJSON, facts.FromUFW, facts.FromFirewall, facts.FromTLS, facts.FromSites, facts.FromNginx,
 	}
 	for _, source := range sources {
 		t.Run(string(source), func(t *testing.T) {
@@ -165,9 +165,7 @@ func troubled(t *testing.T) Report {
 	f.Engine.Containers[1].Privileged, f.Engine.Containers[2].Privileged = true, true
 	f.Unread = map[facts.Source]string{facts.FromAuditRules: "permission denied"}
 	p := parse(t, "docker {}\nexempt \"proxy\" {\n  checks    = [\"container-runtime-socket\"]\n  container = \"web\"\n  reason    = \"reads labels only\"\n  expires   = \"2027-01-31\"\n}\n")
-	r := NewReport(f, Check(Input{Policy: p, Facts: f, Now: opened(), Promised: shut()}))
-	r.Policy = "/etc/molo/policies.hcl"
-	return r
+	return NewReport(f, Check(Input{Policy: p, Facts: f, Now: opened(), Promised: shut()}), "", "/etc/molo/policies.hcl")
 }
 
 func TestTheReportReadsWellAt80Columns(t *testing.T) {
@@ -228,12 +226,13 @@ func poisoned(t *testing.T, s string) Report {
 	f.Engine.Networks = []facts.NetworkDetail{{Name: s, Driver: "bridge", Containers: 2, Options: map[string]string{bindingOption: s}}}
 	f.Machine.DockerGroup, f.Machine.Boot = []string{s}, facts.Boot{Asked: true, Required: []string{s}}
 	f.Updates.Packages[0].Candidate = s
+	f.Sites = map[string]facts.SiteAnswer{"app.example.no": {Headers: map[string][]string{"Set-Cookie": {s + "=1"}, "Access-Control-Allow-Origin": {s}}, Plain: true, Leads: s}}
+	f.NginxConfiguration = "server_name " + s + ";"
 	f.Unread = map[facts.Source]string{facts.FromAuditRules: s}
 	now := opened()
 	now[0].Name = s
-	r := NewReport(f, Check(Input{Facts: f, Now: now, NextEngine: []Problem{{s, s, s}}}))
-	r.Policy = s
-	return r
+	in := Input{Policy: parse(t, siteWithFiles), Facts: f, Now: now, NextEngine: []Problem{{s, s, s}}}
+	return NewReport(f, Check(in), "1.0", s)
 }
 
 func TestNoNameBreaksTheTableOrTheJSON(t *testing.T) {
@@ -248,7 +247,7 @@ func TestNoNameBreaksTheTableOrTheJSON(t *testing.T) {
 			if err := r.WriteText(&out); err != nil {
 				t.Fatal(err)
 			}
-			text, err := json.Marshal(r.Findings)
+			text, err := json.Marshal(r)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,9 @@ import (
 	"unicode/utf8"
 )
 
+// timeLayout shows a time to a person.
+const timeLayout = "2006-01-02 15:04:05 MST"
+
 // width is that of a terminal that reports are wrapped for, and most how many things
 // with one fault are listed one by one.
 const (
@@ -35,6 +38,7 @@ func (r Report) WriteText(w io.Writer) error {
 		}
 	}
 	writePasses(&out, r.Findings)
+	r.writeSince(&out)
 	r.writeSum(&out)
 	_, err := io.WriteString(w, out.String())
 	return err
@@ -45,12 +49,12 @@ func (r Report) writeHead(out *strings.Builder) {
 	if r.Docker != "" {
 		head += ", Docker " + r.Docker
 	}
-	wrap(out, "", "", printable(head))
+	wrap(out, "", "", head)
 	judged := "judged by " + r.Policy
 	if r.Policy == "" {
 		judged = "no policy: judged by molo's defaults"
 	}
-	wrap(out, "", "", printable(r.Time.Format("2006-01-02 15:04:05 MST")+", "+judged))
+	wrap(out, "", "", r.Time.Format(timeLayout)+", "+judged)
 	out.WriteString("\n")
 }
 
@@ -124,12 +128,8 @@ func evidence(alike []Finding) []string {
 			lines = append(lines, fmt.Sprintf("and %d more", len(order)-most))
 			break
 		}
-		where := slices.DeleteFunc(places[said], func(w string) bool { return w == "" })
-		if rest := len(where) - most; rest > 0 {
-			where = append(where[:most:most], fmt.Sprintf("and %d more", rest))
-		}
 		line := said
-		if len(where) > 0 {
+		if where := few(places[said]); len(where) > 0 {
 			line = strings.Join(where, ", ") + ": " + said
 		}
 		lines = append(lines, line)
@@ -170,16 +170,66 @@ func writePasses(out *strings.Builder, findings []Finding) {
 	}
 }
 
+// writeSince says what has changed since an earlier audit.
+func (r Report) writeSince(out *strings.Builder) {
+	d := r.Since
+	if d == nil {
+		return
+	}
+	text := fmt.Sprintf("since the audit of %s: %d new, %d fixed, %d still open", d.Time.Format(timeLayout), len(d.New), len(d.Fixed), len(d.Open))
+	for _, more := range []struct {
+		n    int
+		what string
+	}{{len(d.Exempt), "exempt now"}, {len(d.Unclear), "unknown now"}} {
+		if more.n > 0 {
+			text += fmt.Sprintf(", %d %s", more.n, more.what)
+		}
+	}
+	wrap(out, "", "  ", text)
+	writeChanged(out, "new:", d.New)
+	writeChanged(out, "fixed:", d.Fixed)
+	out.WriteString("\n")
+}
+
+// writeChanged names findings, those of one check in one line.
+func writeChanged(out *strings.Builder, what string, findings []Finding) {
+	places := map[string][]string{}
+	var order []string
+	for _, f := range findings {
+		if _, known := places[f.Slug]; !known {
+			order = append(order, f.Slug)
+		}
+		places[f.Slug] = append(places[f.Slug], f.Where)
+	}
+	for _, slug := range order {
+		text := slug
+		if where := few(places[slug]); len(where) > 0 {
+			text += ": " + strings.Join(where, ", ")
+		}
+		wrap(out, fmt.Sprintf("  %-7s", what), "          ", text)
+	}
+}
+
+// few names some places, and how many more there are.
+func few(places []string) []string {
+	where := slices.DeleteFunc(slices.Clone(places), func(w string) bool { return w == "" })
+	if rest := len(where) - most; rest > 0 {
+		return append(where[:most:most], fmt.Sprintf("and %d more", rest))
+	}
+	return where
+}
+
 func (r Report) writeSum(out *strings.Builder) {
 	failing := fmt.Sprintf("%d fail", r.Summary[Fail])
 	if r.Summary[Fail] > 0 {
-		failing += fmt.Sprintf(" (%d required, %d recommended, %d info)", r.failing(Required), r.failing(Recommended), r.failing(Info))
+		failing += fmt.Sprintf(" (%d required, %d recommended, %d info)", r.Failing(Required), r.Failing(Recommended), r.Failing(Info))
 	}
 	wrap(out, "", "  ", fmt.Sprintf("%s, %d unknown, %d exempt, %d pass, %d not applicable",
 		failing, r.Summary[Unknown], r.Summary[Exempt], r.Summary[Pass], r.Summary[NotApplicable]))
 }
 
-func (r Report) failing(level Level) int {
+// Failing counts the findings of a level that fail.
+func (r Report) Failing(level Level) int {
 	n := 0
 	for _, f := range r.Findings {
 		if f.Status == Fail && f.Level == level {

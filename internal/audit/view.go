@@ -8,6 +8,7 @@ import (
 
 	"molo/internal/facts"
 	"molo/internal/policy"
+	"molo/nginx"
 )
 
 // view is what checks look at: the input and what follows from it.
@@ -18,6 +19,7 @@ type view struct {
 	config   map[string]json.RawMessage // daemon.json; nil where it can't be read as an object
 	used     map[*policy.Exemption]bool // exemptions that covered something
 	blind    bool                       // something is unknown
+	lint     []nginx.Finding            // of nginx's configuration; nil before it has been read
 }
 
 func newView(in Input) *view {

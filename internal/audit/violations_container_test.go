@@ -185,7 +185,6 @@ func networkViolations() []violation {
 			f.Engine.Networks[1].Containers = 2
 		}
 	}
-	const site = "site \"app.example.no\" {\n  upstream = \"127.0.0.1:8081\"\n}\n"
 	return []violation{
 		{name: "published on every IPv4 address", broken: publish("0.0.0.0", 8080), want: everywhere},
 		{name: "published on every IPv6 address", broken: publish("::", 8080), want: everywhere},
@@ -198,8 +197,8 @@ func networkViolations() []violation {
 		{name: "published on loopback of IPv6", policy: strict, broken: publish("::1", 8080)},
 		{name: "published on port 80", broken: publish("127.0.0.1", 80), want: []string{"fail info container-privileged-ports web"}},
 		{name: "published on port 1024", broken: publish("127.0.0.1", 1024)},
-		{name: "a site's container on every address", policy: site, broken: publish("203.0.113.1", 8081), want: []string{"fail required site-upstream app.example.no"}},
-		{name: "another container on every address", policy: site, broken: publish("203.0.113.1", 8082)},
+		{name: "a site's container on every address", policy: siteWithFiles, broken: publish("203.0.113.1", 8081), want: []string{"fail required site-upstream app.example.no"}},
+		{name: "another container on every address", policy: siteWithFiles, broken: publish("203.0.113.1", 8082)},
 
 		{name: "no UFW", broken: func(f *facts.Audit) { f.Facts.UFW = facts.UFW{} }, want: []string{"fail required network-ufw"}},
 		{name: "UFW is off", broken: func(f *facts.Audit) { f.Facts.UFW.Enabled = false }, want: []string{"fail required network-ufw /etc/ufw/ufw.conf"}},

@@ -12,7 +12,7 @@ func violations() []violation {
 	var all []violation
 	for _, list := range [][]violation{
 		hostViolations(), updateViolations(), daemonViolations(), swarmViolations(), fileViolations(), imageViolations(),
-		containerViolations(), mountViolations(), networkViolations(), policyViolations(),
+		containerViolations(), mountViolations(), networkViolations(), siteViolations(), policyViolations(),
 	} {
 		all = append(all, list...)
 	}

@@ -15,6 +15,10 @@ type Audit struct {
 	Engine     Engine     `json:"engine"`
 	// DaemonListens holds the addresses of the sockets that systemd hands to dockerd.
 	DaemonListens []string `json:"daemon_listens,omitempty"`
+	// Sites is what nginx answers for the sites of the policy, by name.
+	Sites map[string]SiteAnswer `json:"sites,omitempty"`
+	// NginxConfiguration is all of nginx's configuration, as "nginx -T" prints it.
+	NginxConfiguration string `json:"nginx_configuration,omitempty"`
 	// Unread says why a source could not be read. What would have come from it is
 	// zero, and says nothing.
 	Unread map[Source]string `json:"unread,omitempty"`
@@ -34,7 +38,22 @@ const (
 	FromDaemonJSON Source = "/etc/docker/daemon.json"
 	FromUFW        Source = "UFW's files"
 	FromFirewall   Source = "the firewall rules that are loaded" // and what they mean, see package firewall
+	FromTLS        Source = "the certificates of the sites"
+	FromSites      Source = "what nginx answers"
+	FromNginx      Source = "nginx -T"
 )
+
+// SiteAnswer is what nginx answers on loopback to who asks for the first page of a site,
+// and what it answers over plain HTTP.
+type SiteAnswer struct {
+	Status  int                 `json:"status"`
+	TLS     bool                `json:"tls"`            // it came over TLS
+	Leaf    string              `json:"leaf,omitempty"` // SHA-256 of the certificate that it came with, hexadecimal
+	Headers map[string][]string `json:"headers,omitempty"`
+	Plain   bool                `json:"plain"`           // there is an answer over plain HTTP
+	Leads   string              `json:"leads,omitempty"` // where that leads: its header Location
+	Problem string              `json:"problem,omitempty"`
+}
 
 // Machine is what the host runs on, and as.
 type Machine struct {

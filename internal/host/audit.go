@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"molo/internal/facts"
+	"molo/internal/policy"
 	"molo/provision"
 )
 
@@ -23,9 +25,9 @@ type reading struct {
 	err    error
 }
 
-// Audit reads everything that an audit judges. What can't be read is named in Unread:
-// nothing that hangs or is broken keeps the rest from being told.
-func (h *Host) Audit(ctx context.Context) (facts.Audit, error) {
+// Audit reads everything that an audit judges, for these sites. What can't be read is
+// named in Unread: nothing that hangs or is broken keeps the rest from being told.
+func (h *Host) Audit(ctx context.Context, sites []*policy.Site) (facts.Audit, error) {
 	a := facts.Audit{Read: time.Now().UTC(), Unread: map[facts.Source]string{}}
 	var asked engineAnswers
 	var err error
@@ -40,7 +42,9 @@ func (h *Host) Audit(ctx context.Context) (facts.Audit, error) {
 	}
 	unreadFacts(&a)
 	a.Files = h.guardedFiles(a.Facts.Docker)
-	h.gather(ctx, &a, auditTimeout, h.auditJobs(a, asked))
+	jobs := h.auditJobs(a, asked)
+	maps.Copy(jobs, h.siteJobs(a, sites))
+	h.gather(ctx, &a, auditTimeout, jobs)
 	return a, ctx.Err()
 }
 

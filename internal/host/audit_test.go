@@ -142,7 +142,7 @@ func TestTheFilesOfAnImageAreJudgedAndItsServicesAreUnknown(t *testing.T) {
 		"etc/docker/key.pem": "", "etc/docker/certs.d/r.example.no/ca.crt": "", "usr/lib/systemd/system/docker.service": "[Service]\nExecStart=/usr/sbin/dockerd\n",
 		"etc/systemd/system/docker.service.d/x.conf": "[Service]\n", "etc/passwd": "root:x:0:0::/:\n", "etc/group": "root:x:0:\n",
 	})
-	a, err := h.Audit(context.Background())
+	a, err := h.Audit(context.Background(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,23 +115,27 @@ type question struct {
 	host, path string
 }
 
-// get asks a question on a connection of its own. It follows no redirect and reads
-// a short body only.
-func get(ctx context.Context, q question) (http.Header, string, error) {
+// ask asks a question on a connection of its own. It follows no redirect.
+func (q question) ask(ctx context.Context) (*http.Response, error) {
 	scheme := "http"
 	if q.tls {
 		scheme = "https"
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+q.socket.String()+q.path, nil)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	request.Host, request.Close = q.host, true
 	transport := &http.Transport{
 		DisableKeepAlives: true, TLSClientConfig: loopbackTLS(q.host),
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return q.socket.dial(ctx) },
 	}
-	response, err := transport.RoundTrip(request)
+	return transport.RoundTrip(request)
+}
+
+// get asks a question and reads a short body only.
+func get(ctx context.Context, q question) (http.Header, string, error) {
+	response, err := q.ask(ctx)
 	if err != nil {
 		return nil, "", err
 	}

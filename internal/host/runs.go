@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"molo/certificate"
-	"molo/internal/audit"
 	"molo/provision"
 )
 
@@ -118,20 +117,27 @@ func (h *Host) Trail(run string) (provision.Trail, error) {
 	return trail, err
 }
 
-// RecordAudit keeps the report of an audit, and removes the oldest ones.
-func (h *Host) RecordAudit(r audit.Report) error {
-	dir := h.path(filepath.Join(stateDir, "audits"))
-	if err := h.writeJSON(filepath.Join(dir, r.ID+".json"), r); err != nil {
-		return err
-	}
-	return keepNewest(dir, keptAudits)
-}
-
 // keepNewest removes all but the newest records of a directory.
 func keepNewest(dir string, most int) error {
-	entries, err := os.ReadDir(dir)
+	names, err := records(dir)
 	if err != nil {
 		return fmt.Errorf("removing old run records: %w", err)
+	}
+	for _, name := range names[:max(0, len(names)-most)] {
+		// Another molo may have been faster: audits take no lock.
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing old run records: %w", err)
+		}
+	}
+	return nil
+}
+
+// records lists the records of a directory, the oldest first: their names begin with
+// the time.
+func records(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
 	}
 	var names []string
 	for _, e := range entries {
@@ -139,13 +145,8 @@ func keepNewest(dir string, most int) error {
 			names = append(names, e.Name())
 		}
 	}
-	slices.Sort(names) // the names begin with the time
-	for _, name := range names[:max(0, len(names)-most)] {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("removing old run records: %w", err)
-		}
-	}
-	return nil
+	slices.Sort(names)
+	return names, nil
 }
 
 // LastRun is what is left of a run for those who only read: its outcome.
