@@ -233,7 +233,7 @@ func (w *world) images() {
 func TestAuditRespectsRemappedUsers(t *testing.T) {
 	everyAuditRelease(t, func(w *world) {
 		w.daemon()
-		labtest.Image(t, w.host, "server:1", "-http", ":80")
+		labtest.Image(t, w.lab(), "server:1", "-http", ":80")
 		w.image("good:1", "server", `HEALTHCHECK CMD ["/none"]`)
 		w.sh("docker network create -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 -o com.docker.network.bridge.enable_icc=false front")
 		w.starts("root", "!--user")

@@ -79,7 +79,7 @@ func TestMoloDiesAtEverySideEffect(t *testing.T) {
 // diesEverywhere does the killing.
 func (w *world) diesEverywhere() {
 	w.Helper()
-	watch := w.host.Command(context.Background(), "python3", "-c", watchDocker)
+	watch := w.lab().Command(context.Background(), "python3", "-c", watchDocker)
 	away := make(chan string, 1)
 	go func() {
 		out, err := watch.Output()

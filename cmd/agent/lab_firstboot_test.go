@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -20,7 +21,7 @@ import (
 const bare = repack + `cd /root; systemctl stop docker docker.socket; export DEBIAN_FRONTEND=noninteractive
 dpkg --purge docker.io >/dev/null 2>&1; rm -rf /etc/docker /var/lib/docker/* /etc/apt/sources.list /etc/apt/sources.list.d/*
 mkdir -p /var/lib/cloud/seed/nocloud/apt; mv docker.io.deb molo.deb /var/lib/cloud/seed/nocloud/apt/; cd /var/lib/cloud/seed/nocloud/apt
-for deb in *.deb; do dpkg-deb --field $deb; echo "Filename: ./$deb"; stat -c 'Size: %s' $deb; sha256sum $deb | sed 's/^\([^ ]*\).*/SHA256: \1/'; echo; done >Packages
+` + lab.Index + `
 cloud-init clean --logs; ! command -v dockerd`
 
 // localApt is how apt finds them; in user-data it stands instead of the place that the
@@ -28,13 +29,18 @@ cloud-init clean --logs; ! command -v dockerd`
 const localApt = "deb [trusted=yes] file:/var/lib/cloud/seed/nocloud/apt ./"
 
 // container is what a customer's own commands add: a container published on all addresses.
-const container = `
-  - docker import -c 'ENTRYPOINT ["/server","-http",":80"]' /root/server.tar server:1
+var container = containerFrom("/root")
+
+// containerFrom has the image's archive in a directory.
+func containerFrom(dir string) string {
+	return fmt.Sprintf(`
+  - docker import -c 'ENTRYPOINT ["/server","-http",":80"]' %s/server.tar server:1
   - docker run -d --name web --restart always -p 0.0.0.0:8080:80 server:1
-`
+`, dir)
+}
 
 // userData is the template of that name, with the place of the packages filled in.
-func userData(t *testing.T, name string) string {
+func userData(t *testing.T, name, source string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../templates/cloud-init/" + name)
 	if err != nil {
@@ -44,7 +50,7 @@ func userData(t *testing.T, name string) string {
 	if !place.Match(text) {
 		t.Fatalf("%s does not say where the package is", name)
 	}
-	return place.ReplaceAllString(string(text), "      source: "+localApt+"\n")
+	return place.ReplaceAllString(string(text), "      source: "+source+"\n")
 }
 
 // newBare boots a host on which Docker and molo never were; its first boot is yet to come.
@@ -84,6 +90,12 @@ func (s *scene) firstBoot() {
 		}
 		s.sh("cloud-init status --wait >/dev/null")
 	}, "W tcp 8080")
+	s.cloudInitIsClean()
+}
+
+// cloudInitIsClean wants no error of any stage, and no warning either.
+func (s *scene) cloudInitIsClean() {
+	s.Helper()
 	var status struct {
 		Status      string              `json:"status"`
 		Errors      []string            `json:"errors"`
@@ -154,7 +166,7 @@ func everyBare(t *testing.T, seed map[string]string, test func(s *scene)) {
 }
 
 func TestAFirstBootWithDocker(t *testing.T) {
-	everyBare(t, map[string]string{seedDir + "user-data": userData(t, "docker.yaml") + container[1:]}, func(s *scene) {
+	everyBare(t, map[string]string{seedDir + "user-data": userData(t, "docker.yaml", localApt) + container[1:]}, func(s *scene) {
 		s.firstBoot()
 		s.record(s.dockerVersion())
 		s.neverBare()
@@ -178,7 +190,7 @@ func (s *scene) templatesAreSound() {
 }
 
 func TestAFirstBootWithoutDocker(t *testing.T) {
-	everyBare(t, map[string]string{seedDir + "user-data": userData(t, "docker-later.yaml")}, func(s *scene) {
+	everyBare(t, map[string]string{seedDir + "user-data": userData(t, "docker-later.yaml", localApt)}, func(s *scene) {
 		s.firstBoot()
 		s.record("")
 		s.holds("the summary", s.sh("grep ^molo: /var/log/cloud-init-output.log"), "no Docker yet", "ready for Docker to be installed")

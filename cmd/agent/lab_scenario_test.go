@@ -251,7 +251,7 @@ func (s *scene) leaks(during func(), names ...string) (connected int64) {
 		all.Go(func() {
 			for !isClosed(stop) {
 				began := time.Now()
-				ctx, cancel := context.WithTimeout(context.Background(), 15*time.Millisecond)
+				ctx, cancel := context.WithTimeout(context.Background(), s.patience())
 				conn, err := p.dial(ctx)
 				cancel()
 				attempts.Add(1)
@@ -271,6 +271,14 @@ func (s *scene) leaks(during func(), names ...string) (connected int64) {
 		s.Errorf("only %d attempts were made: that shows nothing", attempts.Load())
 	}
 	return successes.Load()
+}
+
+// patience is how long an open port may take to answer.
+func (s *scene) patience() time.Duration {
+	if _, emulated := s.host.(*lab.VM); emulated {
+		return 250 * time.Millisecond
+	}
+	return 15 * time.Millisecond
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"strconv"
@@ -22,9 +23,25 @@ import (
 // world is a host with molo on it, UFW enabled, and a stranger outside.
 type world struct {
 	*testing.T
-	host     *lab.Host
+	host     machine
 	stranger *lab.Peer
 }
+
+// machine is a host of the lab, or a virtual machine.
+type machine interface {
+	Name() string
+	Release() string
+	Run(ctx context.Context, argv ...string) (lab.Result, error)
+	Output(ctx context.Context, argv ...string) (string, error)
+	ReadFile(name string) ([]byte, error)
+	WriteFile(name string, data []byte, mode fs.FileMode) error
+	Push(local, name string) error
+	Reboot(ctx context.Context) error
+	Crash(ctx context.Context) error
+}
+
+// lab is the host, for what only a host of the lab can do.
+func (w *world) lab() *lab.Host { return w.host.(*lab.Host) }
 
 // daemonV6 gives containers IPv6 addresses, oddly formatted and with keys that
 // molo does not know.

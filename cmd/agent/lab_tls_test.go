@@ -53,7 +53,7 @@ func newTLSWorld(t *testing.T, release, molo string) *tlsWorld {
 // It refuses one good nonce in five, and one name.
 func (w *tlsWorld) newAuthority() {
 	w.Helper()
-	peer := labtest.Peer(w.T, w.host, "authority")
+	peer := labtest.Peer(w.T, w.lab(), "authority")
 	resolver, err := peer.Listen(w.Context(), "tcp", peer.Addr4.String()+":53")
 	if err != nil {
 		w.Fatal(err)

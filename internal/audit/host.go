@@ -38,6 +38,17 @@ func hostChecks() []check {
 			},
 		},
 		{
+			slug: "host-apparmor-parser", title: "Docker can load its AppArmor profile", area: AreaHost, level: Required, needs: machine,
+			want: "apparmor_parser, where AppArmor is on: without it Docker starts no container", fix: "apt-get install apparmor",
+			judge: func(v *view) []verdict {
+				m := v.Facts.Machine
+				if !m.AppArmor {
+					return []verdict{notApplicable("AppArmor is off: see host-lsm")}
+				}
+				return []verdict{either(m.AppArmorParser, "", "AppArmor is on, and there is no apparmor_parser")}
+			},
+		},
+		{
 			slug: "host-cgroups", title: "Containers' memory and processes can be bounded", area: AreaHost, level: Recommended, needs: machine,
 			want: "control groups version 2 with memory and pids", fix: "boot without systemd.unified_cgroup_hierarchy=0 and cgroup_disable=memory",
 			judge: cgroups,

@@ -61,6 +61,16 @@ func hostViolations() []violation {
 			want: []string{"fail recommended host-lsm"},
 		},
 		{
+			name: "AppArmor on, and nothing to load a profile with", broken: func(f *facts.Audit) { f.Machine.AppArmorParser = false },
+			want: []string{"fail required host-apparmor-parser"},
+		},
+		{
+			name: "neither AppArmor nor what loads its profiles", broken: func(f *facts.Audit) {
+				f.Machine.AppArmor, f.Machine.AppArmorParser, f.Machine.SELinux = false, false, "enforcing"
+				container0(f).ProcessLabel = "a"
+			},
+		},
+		{
 			name: "SELinux in place of AppArmor", broken: func(f *facts.Audit) {
 				f.Machine.AppArmor, f.Machine.SELinux = false, "enforcing"
 				container0(f).ProcessLabel = "a"

@@ -60,6 +60,7 @@ type Machine struct {
 	Virtualization Virtualization `json:"virtualization"`
 	Boot           Boot           `json:"boot"`
 	AppArmor       bool           `json:"apparmor"`          // the kernel enforces profiles
+	AppArmorParser bool           `json:"apparmor_parser"`   // the program that loads them is there; Debian's docker.io only recommends it
 	SELinux        string         `json:"selinux,omitempty"` // "enforcing" or "permissive"; empty: off
 	CgroupVersion  int            `json:"cgroup_version"`    // 1 or 2
 	Controllers    []string       `json:"controllers"`       // of control groups version 2: "memory", "pids"

@@ -30,6 +30,7 @@ func (h *Host) machine(ctx context.Context) (facts.Machine, error) {
 		return m, err
 	}
 	m.AppArmor = h.word("/sys/module/apparmor/parameters/enabled") == "Y"
+	m.AppArmorParser = h.exists("/usr/sbin/apparmor_parser") || h.exists("/sbin/apparmor_parser")
 	m.SELinux = map[string]string{"1": "enforcing", "0": "permissive"}[h.word("/sys/fs/selinux/enforce")]
 	m.CgroupVersion = 1
 	var fs unix.Statfs_t

@@ -66,7 +66,16 @@ func Build(ctx context.Context, release string, log io.Writer) error {
 }
 
 func (h home) build(ctx context.Context, release string, log io.Writer) error {
-	dir := h.rootfs(release)
+	return h.once(ctx, h.rootfs(release), log, func(temp string) error {
+		if err := bootstrap(ctx, release, packages(release), nil, temp, log); err != nil {
+			return err
+		}
+		return finish(temp, masked())
+	})
+}
+
+// once has fill make a directory, if it is not there. Of several processes that ask for it, one makes it.
+func (h home) once(ctx context.Context, dir string, log io.Writer, fill func(temp string) error) error {
 	if exists(dir) {
 		return nil
 	}
@@ -86,10 +95,7 @@ func (h home) build(ctx context.Context, release string, log io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(orDiscard(log), "building %s, once: a minute or so\n", dir)
-	if err := bootstrap(ctx, release, temp, log); err != nil {
-		return errors.Join(err, os.RemoveAll(temp))
-	}
-	if err := finish(temp); err != nil {
+	if err := fill(temp); err != nil {
 		return errors.Join(err, os.RemoveAll(temp))
 	}
 	return os.Rename(temp, dir)
@@ -100,20 +106,23 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// bootstrap fills dir with Debian. It has a mount namespace of its own, so that what mmdebstrap mounts there can never
+// bootstrap fills dir with Debian's packages and then runs the hooks of mmdebstrap(1). It has a mount namespace of its own, so that what mmdebstrap mounts there can never
 // outlive it or be seen by a clean-up, and a PID namespace, so that nothing survives it.
-func bootstrap(ctx context.Context, release, dir string, log io.Writer) error {
+func bootstrap(ctx context.Context, release string, include, hooks []string, dir string, log io.Writer) error {
 	mirror, err := mirror(ctx)
 	if err != nil {
 		return err
 	}
 	source := fmt.Sprintf("deb [signed-by=%s] %s %s main", keyring, mirror, release)
-	cmd := exec.CommandContext(ctx, "mmdebstrap", "--mode=root", "--variant=apt", "--quiet",
-		"--include="+strings.Join(packages(release), ","),
+	args := []string{"--mode=root", "--variant=apt", "--quiet",
+		"--include=" + strings.Join(include, ","),
 		"--aptopt=APT::Install-Recommends \"false\"",
 		"--aptopt=Acquire::Check-Valid-Until \"false\"", // testing's Release file is often a mirror's old one
-		"--dpkgopt=force-unsafe-io",
-		release, dir, source)
+		"--dpkgopt=force-unsafe-io"}
+	for _, hook := range hooks {
+		args = append(args, "--customize-hook="+hook)
+	}
+	cmd := exec.CommandContext(ctx, "mmdebstrap", append(args, release, dir, source)...)
 	var tail tailBuffer
 	cmd.Stdout = io.MultiWriter(orDiscard(log), &tail)
 	cmd.Stderr = cmd.Stdout
@@ -150,14 +159,14 @@ func pickMirror(indexes string) (string, error) {
 	return "", errors.New("apt knows no mirror of Debian here; hint: set MOLO_LAB_MIRROR to the URL of one")
 }
 
-// finish takes the build's traces out of a root file system and masks what a lab has no use for.
-func finish(root string) error {
+// finish takes the build's traces out of a root file system and masks the units that a lab has no use for.
+func finish(root string, masked []string) error {
 	for _, name := range []string{"etc/resolv.conf", "usr/sbin/policy-rc.d", "etc/hostname"} {
 		if err := os.RemoveAll(filepath.Join(root, name)); err != nil {
 			return err
 		}
 	}
-	for _, unit := range masked() {
+	for _, unit := range masked {
 		link := filepath.Join(root, "etc/systemd/system", unit)
 		if err := os.RemoveAll(link); err != nil {
 			return err

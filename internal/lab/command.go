@@ -13,6 +13,11 @@ import (
 
 const pathInside = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// environment is that of root's login.
+func environment() []string {
+	return []string{"PATH=" + pathInside, "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/bash", "LANG=C.UTF-8"}
+}
+
 // Result is what a command printed and how it ended. A command ended by a signal has 128 and the signal's number, as
 // in a shell.
 type Result struct {
@@ -37,7 +42,7 @@ func (r *running) command(ctx context.Context, argv []string) *exec.Cmd {
 		args = append(args, fmt.Sprintf("--%s=/proc/%d/fd/%d", option, os.Getpid(), f.Fd()))
 	}
 	cmd := grouped(ctx, "nsenter", append(append(args, "--"), argv...)...)
-	cmd.Env = []string{"PATH=" + pathInside, "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/bash", "LANG=C.UTF-8"}
+	cmd.Env = environment()
 	cmd.SysProcAttr.UseCgroupFD = true
 	cmd.SysProcAttr.CgroupFD = int(r.commands.Fd())
 	return cmd

@@ -17,6 +17,8 @@ import (
 //
 //	rootfs/RELEASE-KEY    root file systems, read only once built
 //	host/NAME             the disk and the state of a host
+//	vm/RELEASE-KEY        disk, kernel and initrd of virtual machines, read only once built
+//	vm/run-NAME           the disk and the sockets of a virtual machine
 //	bin                   static binaries for containers
 //	lock                  held while hosts are added or swept
 type home string
@@ -34,7 +36,7 @@ func (h home) make() error {
 	if !filepath.IsAbs(string(h)) {
 		return fmt.Errorf("lab home %q is not an absolute path", string(h))
 	}
-	for _, dir := range []string{h.path(), h.path("rootfs"), h.path("host"), h.path("bin")} {
+	for _, dir := range []string{h.path(), h.path("rootfs"), h.path("host"), h.path("bin"), h.path("vm")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("making the lab's home: %w", err)
 		}

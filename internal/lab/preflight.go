@@ -17,7 +17,7 @@ func Preflight() error {
 	if os.Geteuid() != 0 {
 		return errors.New("the lab needs root")
 	}
-	errs := checkTools()
+	errs := checkTools(tools())
 	errs = append(errs, checkCgroup(), checkDisk(labHome()), checkKernel())
 	return errors.Join(errs...)
 }
@@ -30,9 +30,23 @@ func tools() map[string]string {
 	}
 }
 
-func checkTools() []error {
+// PreflightVM returns every reason why no virtual machine can run here.
+func PreflightVM() error {
+	if os.Geteuid() != 0 {
+		return errors.New("the lab needs root")
+	}
+	need := tools()
+	for tool, pkg := range map[string]string{
+		"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "genisoimage": "genisoimage", "mke2fs": "e2fsprogs",
+	} {
+		need[tool] = pkg
+	}
+	return errors.Join(checkTools(need)...)
+}
+
+func checkTools(tools map[string]string) []error {
 	var errs []error
-	for tool, pkg := range tools() {
+	for tool, pkg := range tools {
 		if filepath.IsAbs(tool) {
 			if exists(tool) {
 				continue

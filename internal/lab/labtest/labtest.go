@@ -78,7 +78,9 @@ func Peer(t testing.TB, h *lab.Host, name string) *lab.Peer {
 }
 
 // Output runs a command on the host and returns what it printed. The test ends if the command fails.
-func Output(t testing.TB, h *lab.Host, argv ...string) string {
+func Output(t testing.TB, h interface {
+	Output(context.Context, ...string) (string, error)
+}, argv ...string) string {
 	t.Helper()
 	out, err := h.Output(t.Context(), argv...)
 	if err != nil {
@@ -87,7 +89,10 @@ func Output(t testing.TB, h *lab.Host, argv ...string) string {
 	return out
 }
 
-func report(t testing.TB, h *lab.Host) {
+func report(t testing.TB, h interface {
+	Name() string
+	Report(context.Context) string
+}) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // the test's own has ended
 	defer cancel()
 	t.Logf("what %s has to say:\n%s", h.Name(), h.Report(ctx))
