@@ -202,6 +202,9 @@ func (s *scene) converges(what string) {
 // eventually runs a line until it succeeds; what says what that means.
 func (s *scene) eventually(what string, limit time.Duration, line string) {
 	s.Helper()
+	if s.emulated() {
+		limit *= 5
+	}
 	began := time.Now()
 	for {
 		r, err := s.host.Run(s.Context(), "sh", "-c", line)

@@ -275,7 +275,7 @@ func (s *scene) leaks(during func(), names ...string) (connected int64) {
 
 // patience is how long an open port may take to answer.
 func (s *scene) patience() time.Duration {
-	if _, emulated := s.host.(*lab.VM); emulated {
+	if s.emulated() {
 		return 250 * time.Millisecond
 	}
 	return 15 * time.Millisecond

@@ -43,6 +43,12 @@ type machine interface {
 // lab is the host, for what only a host of the lab can do.
 func (w *world) lab() *lab.Host { return w.host.(*lab.Host) }
 
+// emulated says whether the host is a virtual machine, which is some ten times slower.
+func (w *world) emulated() bool {
+	_, is := w.host.(*lab.VM)
+	return is
+}
+
 // daemonV6 gives containers IPv6 addresses, oddly formatted and with keys that
 // molo does not know.
 const daemonV6 = "{\r\n\t\"ipv6\":true ,\"fixed-cidr-v6\":   \"2001:db8:d0c::/64\",\r\n\t\"experimental\":true,\"ip6tables\":true,\r\n\t" +

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"molo/internal/audit"
+	"molo/internal/lab"
 )
 
 // dockersIPv6 has containers with IPv6 addresses. Docker 20.10 knows no DOCKER-USER
@@ -17,7 +18,7 @@ func (s *vmScene) dockersIPv6() {
 	s.standsFirst()
 	s.shut(func() {
 		s.sh(restart)
-		s.eventually("Docker is back", 2*time.Minute, "docker ps --format '{{.Names}}' | grep -qx c2")
+		s.eventually("Docker is back", time.Minute, "docker ps --format '{{.Names}}' | grep -qx c2")
 	}, "W tcp6 8090")
 	s.converges("a restart of Docker")
 	s.standsFirst()
@@ -83,6 +84,18 @@ func (s *vmScene) parserIs(want audit.Status) {
 		}
 	}
 	s.Error("the audit says nothing of AppArmor's parser")
+}
+
+// vagrantScripts runs what the Vagrantfile has a machine run, on one where all of it has
+// been done before.
+func (s *vmScene) vagrantScripts() {
+	s.sh("mkdir /tmp/molo && cd /tmp/molo && cp " + lab.VMSeed + "/molo.deb . && cp " + lab.VMSeed + "/vagrant.hcl policies.hcl && tar xf " + lab.VMSeed + "/server.tar")
+	s.sh("docker rm -f web && sh " + lab.VMSeed + "/install.sh")
+	out := s.sh("sh " + lab.VMSeed + "/smoke.sh")
+	s.holds("the smoke test", out, "smoke: port 8080 is shut\n", "smoke: port 8080 is open after", "smoke: port 8080 is shut again\n", "smoke: all is well\n")
+	if r, err := s.vm.Run(s.Context(), "sh", "-c", "ufw allow 8080/tcp && sh "+lab.VMSeed+"/smoke.sh"); err != nil || r.Code == 0 {
+		s.Errorf("the smoke test sees nothing in a port that UFW opens: %v\n%s", err, r.Stdout)
+	}
 }
 
 // auditRules starts from a host without molo's rules.

@@ -51,6 +51,7 @@ func (s *vmScene) saved() {
 		{"rules for IPv6 stand before Docker's own", (*vmScene).dockersIPv6},
 		{"a kernel with AppArmor and no parser", (*vmScene).withoutParser},
 		{"audit rules", (*vmScene).auditRules},
+		{"what Vagrant runs", (*vmScene).vagrantScripts},
 	} {
 		if err := s.vm.Restore(s.Context(), "converged"); err != nil {
 			s.Fatal(err)
@@ -92,10 +93,13 @@ func vmSeed(t *testing.T) map[string][]byte {
 		t.Fatal(err)
 	}
 	return map[string][]byte{
-		"user-data":  []byte(userData(t, "docker.yaml", vmApt) + containerFrom(lab.VMSeed)[1:]),
-		"molo.deb":   contents(t, deb),
-		"Packages":   packagesIndex(t, deb),
-		"server.tar": archiveOf(t, contents(t, server)),
+		"user-data":   []byte(userData(t, "docker.yaml", vmApt) + containerFrom(lab.VMSeed)[1:]),
+		"molo.deb":    contents(t, deb),
+		"Packages":    packagesIndex(t, deb),
+		"install.sh":  contents(t, "../../vagrant/install.sh"),
+		"smoke.sh":    contents(t, "../../vagrant/smoke.sh"),
+		"vagrant.hcl": contents(t, "../../vagrant/policies.hcl"),
+		"server.tar":  archiveOf(t, contents(t, server)),
 	}
 }
 
@@ -188,7 +192,7 @@ func (s *vmScene) reboots() {
 		if err := s.vm.Reboot(s.Context()); err != nil {
 			s.Fatal(err)
 		}
-		s.eventually("the container comes back", 2*time.Minute, "docker ps --format '{{.Names}}' | grep -qx web")
+		s.eventually("the container comes back", time.Minute, "docker ps --format '{{.Names}}' | grep -qx web")
 	}, vmPorts()...)
 	s.converges("the reboot")
 	s.opensTo()

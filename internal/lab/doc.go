@@ -10,7 +10,7 @@
 //
 // What is not like a real host: the kernel is the machine's; settings under /proc/sys that belong to the kernel as a
 // whole (all but net) are a copy, which takes what is written and changes nothing; there is no udev, no audit and no
-// module loading.
+// module loading. A [VM] has all of that, and takes a minute or more to boot where a host takes two seconds.
 //
 // Everything lives in /var/tmp/molo-lab, or in the directory named by MOLO_LAB_HOME. Debian comes from the mirror that
 // apt has on this machine, or from MOLO_LAB_MIRROR where that is not Debian's. The lab needs root.

@@ -60,17 +60,17 @@ func (d *dialogue) ask(ctx context.Context, command string, arguments any) (json
 }
 
 // sync makes the agent forget what it was told before, such as half a command from before a reboot: it drops
-// everything up to a byte that no JSON has, and its answer begins with one.
+// everything up to a byte that no JSON has, and its answer begins with one. Answers with another id are to questions
+// that waited in the line while there was no agent.
 func (d *dialogue) sync(ctx context.Context, id int) error {
-	request := fmt.Sprintf("\xff{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":%d}}\n", id)
-	answer, err := d.exchange(ctx, []byte(request), 0xff)
-	if err != nil {
-		return err
+	request := fmt.Appendf(nil, "\xff{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":%d}}\n", id)
+	for {
+		answer, err := d.exchange(ctx, request, 0xff)
+		if err != nil || string(bytes.TrimSpace(answer)) == fmt.Sprint(id) {
+			return err
+		}
+		request = nil
 	}
-	if got := string(bytes.TrimSpace(answer)); got != fmt.Sprint(id) {
-		return fmt.Errorf("the agent answered %s, want %d", got, id)
-	}
-	return nil
 }
 
 // exchange sends a request and waits for the answer; where the answer has a mark, lines without it are old ones.

@@ -58,6 +58,7 @@ func vmHooks(release string) []string {
 		`printf 'apt:\n  preserve_sources_list: true\nlocale: false\nssh_genkeytypes: [ed25519]\n' >"$1/etc/cloud/cloud.cfg.d/90_lab.cfg"`,
 		`mkdir -p "$1` + VMSeed + `"; printf '/dev/vda / ext4 defaults 0 1\nLABEL=cidata ` + VMSeed + ` iso9660 ro,nofail 0 0\n' >"$1/etc/fstab"`,
 		`systemctl --root="$1" enable systemd-networkd`,
+		`rm "$1/etc/apt/apt.conf.d/99mmdebstrap"`, // the machine is to install recommended packages, as others do
 	}
 }
 

@@ -1,0 +1,3 @@
+# The policy of the machines that Vagrant makes.
+docker {}
+firewall {}
