@@ -40,13 +40,7 @@ func hostChecks() []check {
 		{
 			slug: "host-apparmor-parser", title: "Docker can load its AppArmor profile", area: AreaHost, level: Required, needs: machine,
 			want: "apparmor_parser, where AppArmor is on: without it Docker starts no container", fix: "apt-get install apparmor",
-			judge: func(v *view) []verdict {
-				m := v.Facts.Machine
-				if !m.AppArmor {
-					return []verdict{notApplicable("AppArmor is off: see host-lsm")}
-				}
-				return []verdict{either(m.AppArmorParser, "", "AppArmor is on, and there is no apparmor_parser")}
-			},
+			judge: appArmorParser,
 		},
 		{
 			slug: "host-cgroups", title: "Containers' memory and processes can be bounded", area: AreaHost, level: Recommended, needs: machine,
@@ -74,6 +68,14 @@ func hostChecks() []check {
 			judge: regionOf,
 		},
 	}
+}
+
+func appArmorParser(v *view) []verdict {
+	m := v.Facts.Machine
+	if !m.AppArmor {
+		return []verdict{notApplicable("AppArmor is off: see host-lsm")}
+	}
+	return []verdict{either(m.AppArmorParser, "", "AppArmor is on, and there is no apparmor_parser")}
 }
 
 func onOff(on bool) string {

@@ -118,7 +118,7 @@ func (v *VM) makeSeed(ctx context.Context, files map[string][]byte) error {
 			return err
 		}
 	}
-	return tool(ctx, "genisoimage", "-quiet", "-R", "-J", "-V", "cidata", "-o", v.file("seed.iso"), dir)
+	return tool(ctx, "genisoimage", "-quiet", "-r", "-J", "-V", "cidata", "-o", v.file("seed.iso"), dir)
 }
 
 // makeDisk puts an empty layer on top of the release's disk.

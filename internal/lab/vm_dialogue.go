@@ -17,8 +17,8 @@ type dialogue struct {
 	in   *bufio.Reader
 }
 
-func dial(path string) (*dialogue, error) {
-	conn, err := net.Dial("unix", path)
+func dial(ctx context.Context, path string) (*dialogue, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
 		return nil, err
 	}
@@ -33,12 +33,12 @@ func (d *dialogue) close() error {
 }
 
 // dialMonitor connects to QEMU's monitor, which wants to be greeted.
-func dialMonitor(path string) (*dialogue, error) {
-	d, err := dial(path)
+func dialMonitor(ctx context.Context, path string) (*dialogue, error) {
+	d, err := dial(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if _, err := d.ask(ctx, "qmp_capabilities", nil); err != nil {
 		return nil, errors.Join(err, d.close())

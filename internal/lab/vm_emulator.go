@@ -95,11 +95,11 @@ func (v *VM) connect(ctx context.Context, e *emulator) error {
 		}
 		var err error
 		if e.monitor == nil {
-			if e.monitor, err = dialMonitor(v.file("monitor")); err != nil {
+			if e.monitor, err = dialMonitor(ctx, v.file("monitor")); err != nil {
 				return false, nil //nolint:nilerr // not yet
 			}
 		}
-		e.agent, err = dial(v.file("agent"))
+		e.agent, err = dial(ctx, v.file("agent"))
 		return err == nil, nil
 	})
 	return err
@@ -111,7 +111,7 @@ func (e *emulator) kill() error {
 		if err := e.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return err
 		}
-		<-e.ended // "signal: killed", as it was told
+		<-e.ended //nolint:errcheck // "signal: killed", as it was told
 		e.ended = nil
 	}
 	return errors.Join(e.monitor.close(), e.agent.close())

@@ -61,7 +61,7 @@ func TestADialogueEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	d, err := dial(path)
+	d, err := dial(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
