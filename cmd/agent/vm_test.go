@@ -154,7 +154,7 @@ func (s *vmScene) firstBoots() {
 		if err := s.vm.Await(s.Context()); err != nil {
 			s.Fatal(err)
 		}
-		s.waits("cloud-init status --wait", 8*time.Minute)
+		s.waits("cloud-init status --wait", 20*time.Minute)
 		s.eventually("the container runs", time.Minute, "docker ps --format '{{.Names}}' | grep -qx web")
 	}, vmPorts()...)
 	s.cloudInitIsClean()

@@ -68,15 +68,22 @@ func (v *VM) ask(ctx context.Context, command string, arguments, result any) err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("the agent inside does not answer"))
 	defer cancel()
-	answer, err := v.process.agent.ask(ctx, command, arguments)
+	agent := v.process.agent
+	if agent.stale {
+		if err := agent.sync(ctx, 1+rand.IntN(1<<30)); err != nil {
+			return err
+		}
+	}
+	answer, err := agent.ask(ctx, command, arguments)
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal(answer, result)
 }
 
-// vmBootLimit is five times what a boot takes on a quiet machine without hardware virtualization.
-const vmBootLimit = 5 * time.Minute
+// vmBootLimit is ten times what a boot takes on a quiet machine without hardware virtualization: a busy one has been
+// seen to take five minutes.
+const vmBootLimit = 10 * time.Minute
 
 // Await waits until the agent inside answers, which is some time before the boot is over.
 func (v *VM) Await(ctx context.Context) error {

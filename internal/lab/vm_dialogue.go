@@ -13,8 +13,9 @@ import (
 
 // dialogue is a line on which each side writes JSON, one object a line: QEMU's monitor, and its agent in a machine.
 type dialogue struct {
-	conn net.Conn
-	in   *bufio.Reader
+	conn  net.Conn
+	in    *bufio.Reader
+	stale bool // an answer may be under way that nobody waits for any more
 }
 
 func dial(ctx context.Context, path string) (*dialogue, error) {
@@ -22,7 +23,7 @@ func dial(ctx context.Context, path string) (*dialogue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dialogue{conn, bufio.NewReader(conn)}, nil
+	return &dialogue{conn: conn, in: bufio.NewReader(conn)}, nil
 }
 
 func (d *dialogue) close() error {
@@ -66,8 +67,12 @@ func (d *dialogue) sync(ctx context.Context, id int) error {
 	request := fmt.Appendf(nil, "\xff{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":%d}}\n", id)
 	for {
 		answer, err := d.exchange(ctx, request, 0xff)
-		if err != nil || string(bytes.TrimSpace(answer)) == fmt.Sprint(id) {
+		if err != nil {
 			return err
+		}
+		if string(bytes.TrimSpace(answer)) == fmt.Sprint(id) {
+			d.stale = false
+			return nil
 		}
 		request = nil
 	}
@@ -81,11 +86,13 @@ func (d *dialogue) exchange(ctx context.Context, request []byte, mark byte) (jso
 		d.conn.SetDeadline(time.Time{}) //nolint:errcheck // as above
 	}()
 	if _, err := d.conn.Write(request); err != nil {
+		d.stale = true
 		return nil, errors.Join(context.Cause(ctx), err)
 	}
 	for {
 		line, err := d.in.ReadBytes('\n')
 		if err != nil {
+			d.stale = true
 			return nil, errors.Join(context.Cause(ctx), err)
 		}
 		if result, done, err := answer(line, mark); done {
