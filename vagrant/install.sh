@@ -5,7 +5,7 @@ export DEBIAN_FRONTEND=noninteractive
 cd /tmp/molo
 
 apt-get update -qq
-apt-get install -qq --yes ufw apparmor ./molo.deb
+apt-get install -qq --yes ufw apparmor curl ./molo.deb
 install -m 644 policies.hcl /etc/molo/policies.hcl
 ufw allow 22/tcp
 ufw --force enable
