@@ -20,8 +20,9 @@ import (
 
 // auditFlags are those of audit.
 type auditFlags struct {
-	only   []string
-	failOn string
+	only     []string
+	failOn   string
+	fixHints bool
 }
 
 const auditLong = `Say what holds on this host and what does not: the machine, the Docker daemon,
@@ -43,6 +44,7 @@ func (a *app) auditCommand() *cobra.Command {
 	}
 	cmd.Flags().StringSliceVar(&flags.only, "only", nil, "show and count these `AREAS` and checks only: "+strings.Join(areas(), ", "))
 	cmd.Flags().StringVar(&flags.failOn, "fail-on", string(audit.Required), "exit with 3 when a finding of this `LEVEL` fails: required, recommended or none")
+	cmd.Flags().BoolVar(&flags.fixHints, "fix-hints", false, "say of each container that falls short how to start it instead: flags, a compose override, and what they break")
 	return cmd
 }
 
@@ -88,7 +90,12 @@ func (a *app) audit(ctx context.Context, flags auditFlags) error {
 		}
 	}
 	report = audit.NewView(report, flags.only)
-	if a.json {
+	if flags.fixHints {
+		var all []audit.Hint
+		if all, err = hints(ctx, h, in, flags.only); err == nil {
+			err = a.writeHinted(report, all)
+		}
+	} else if a.json {
 		err = a.writeJSON(report)
 	} else {
 		err = report.WriteText(a.stdout)
