@@ -39,18 +39,29 @@ func Hints(in Input, behaviours map[string]facts.Behaviour, only []string) []Hin
 
 // hint mends one container.
 func (v *view) hint(c facts.ContainerDetail, u facts.Behaviour, only []string) (Hint, bool) {
-	failed := v.failed(c, only)
-	if len(failed) == 0 {
+	m := newMender(v, c, u)
+	m.mendAll(only)
+	if len(m.hint.Checks) == 0 {
 		return Hint{}, false
 	}
-	m := newMender(v, c, u)
-	m.hint.Container, m.hint.Checks = c.Name, failed
-	for _, one := range mends() {
-		if slices.Contains(failed, one.slug) {
-			one.mend(m)
+	return m.done(), true
+}
+
+// mendAll mends what fails, and then what only shows when that is gone: a privileged
+// container is not asked about its capabilities.
+func (m *mender) mendAll(only []string) {
+	for {
+		fresh := minus(m.v.failed(m.want.ContainerDetail, only), m.hint.Checks)
+		if len(fresh) == 0 {
+			return
+		}
+		m.hint.Checks = append(m.hint.Checks, fresh...)
+		for _, one := range mends() {
+			if slices.Contains(fresh, one.slug) {
+				one.mend(m)
+			}
 		}
 	}
-	return m.done(), true
 }
 
 // failed lists the checks that one container fails, without those that the policy
@@ -84,7 +95,6 @@ type mender struct {
 // mended is a container as it should be, with what facts.ContainerDetail leaves out.
 type mended struct {
 	facts.ContainerDetail
-	cpus      string
 	tmpfs     []string // directories
 	volumes   []string // directories that a new volume holds, filled from the image
 	anyPort   bool     // users other than root may listen on every port
@@ -96,6 +106,7 @@ type mended struct {
 func newMender(v *view, c facts.ContainerDetail, u facts.Behaviour) *mender {
 	m := &mender{v: v, have: c, want: mended{ContainerDetail: c}, use: u}
 	w := &m.want
+	m.hint.Container = c.Name
 	w.CapAdd, w.CapDrop, w.SecurityOpt, w.Published = slices.Clone(c.CapAdd), slices.Clone(c.CapDrop), slices.Clone(c.SecurityOpt), slices.Clone(c.Published)
 	return m
 }
@@ -123,7 +134,7 @@ func (m *mender) service() string {
 	return m.have.Name
 }
 
-// without leaves out what options have in common with others.
+// minus leaves out what others have as well.
 func minus(all, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(others, s) })
 }

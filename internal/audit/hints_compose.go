@@ -45,7 +45,7 @@ func (s *service) text(key, value string) { s.set(key, scalar(value, "!!str")) }
 func (s *service) truth(key string, value bool) {
 	s.set(key, scalar(strconv.FormatBool(value), "!!bool"))
 }
-func (s *service) number(key, value string) { s.set(key, scalar(value, "!!float")) }
+func (s *service) number(key, value string) { s.set(key, scalar(value, "!!int")) }
 
 // drop takes an attribute of the file below out.
 func (s *service) drop(key string) { s.set(key, scalar("null", "!reset")) }
@@ -135,11 +135,11 @@ func (m *mender) overrideBounds(s *service) {
 	if want.Memory != have.Memory {
 		s.text("mem_limit", strconv.FormatInt(want.Memory>>20, 10)+"m")
 	}
-	if want.cpus != "" {
-		s.number("cpus", want.cpus)
+	if want.CPU && !have.CPU {
+		s.number("cpu_shares", fairShare)
 	}
 	if want.Pids != have.Pids {
-		s.set("pids_limit", scalar(strconv.FormatInt(want.Pids, 10), "!!int"))
+		s.number("pids_limit", strconv.FormatInt(want.Pids, 10))
 	}
 	if m.restarts() {
 		s.text("restart", restartPolicy(want.ContainerDetail))

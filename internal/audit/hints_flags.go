@@ -79,6 +79,10 @@ func (m *mender) flags() {
 // image otherwise (runc), and belongs to root.
 const tmpfsOptions = "mode=1777,size=64m"
 
+// fairShare is half of what Docker gives: it counts only while processors are short,
+// and takes nothing from a container that has them to itself.
+const fairShare = "512"
+
 const anyPortSysctl = "net.ipv4.ip_unprivileged_port_start"
 
 // bounds are the flags of what it may use up, and how it is looked after.
@@ -87,8 +91,8 @@ func (m *mender) bounds() {
 	if want.Memory != have.Memory {
 		m.add("--memory", strconv.FormatInt(want.Memory>>20, 10)+"m")
 	}
-	if want.cpus != "" {
-		m.add("--cpus", want.cpus)
+	if want.CPU && !have.CPU {
+		m.add("--cpu-shares", fairShare)
 	}
 	if want.Pids != have.Pids {
 		m.add("--pids-limit", strconv.FormatInt(want.Pids, 10))

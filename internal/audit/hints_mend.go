@@ -20,11 +20,19 @@ type mend struct {
 func mends() []mend {
 	return slices.Concat([]mend{
 		{"container-memory", func(m *mender) {
+			if !m.v.Facts.Engine.MemoryLimit {
+				m.left("a bound on memory, once its kernel has one to give: see host-cgroups")
+				return
+			}
 			m.want.Memory = 512 << 20
 			m.breaks("at more than 512 MiB the kernel ends it: look at docker stats before you choose")
 		}},
-		{"container-cpu", func(m *mender) { m.want.CPU, m.want.cpus = true, "1.0" }},
+		{"container-cpu", func(m *mender) { m.want.CPU = true }},
 		{"container-pids", func(m *mender) {
+			if !m.v.Facts.Engine.PidsLimit {
+				m.left("a bound on processes, once its kernel has one to give: see host-cgroups")
+				return
+			}
 			m.want.Pids = 200
 			m.breaks("it starts no more than 200 processes and threads: see PIDS in docker stats")
 		}},
@@ -49,7 +57,8 @@ func mends() []mend {
 func rightsMends() []mend {
 	return []mend{
 		{"container-privileged", func(m *mender) {
-			m.want.Privileged = false
+			m.want.Privileged, m.want.Process.Seccomp = false, 2
+			m.want.AppArmorProfile, m.want.ProcessLabel = "docker-default", "container_t"
 			m.breaks("whatever it does with the host's devices, kernel and mounts; add the one capability or device that it needs")
 		}},
 		{"container-user", mendUser},
