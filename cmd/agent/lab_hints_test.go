@@ -33,7 +33,7 @@ func careless() []struct {
 			"--device /dev/null:/dev/mine", "--volume /etc:/x", "--volume /srv:/data:rshared", "--publish 0.0.0.0:81:8080",
 		}, ""},
 		{"loose", "good:1", []string{
-			"--privileged", "--network host", "--pid host", "--ipc host", "--uts host", "--cgroupns host", "--cgroup-parent x.slice",
+			"--privileged", "--user 1000:1000", "--network host", "--pid host", "--ipc host", "--uts host", "--cgroupns host", "--cgroup-parent x.slice",
 		}, ""},
 	}
 }

@@ -104,6 +104,7 @@ type mended struct {
 }
 
 func newMender(v *view, c facts.ContainerDetail, u facts.Behaviour) *mender {
+	c.CapAdd, c.CapDrop = capabilities(c.CapAdd), capabilities(c.CapDrop) // since 28, Docker tells them with CAP_
 	m := &mender{v: v, have: c, want: mended{ContainerDetail: c}, use: u}
 	w := &m.want
 	m.hint.Container = c.Name

@@ -172,7 +172,10 @@ func ReadBounded(path string) ([]byte, error) {
 	return data, err
 }
 
-var errOutside = errors.New("it is outside of the compose file's directory")
+var (
+	errOutside = errors.New("it is outside of the compose file's directory")
+	errMissing = errors.New("the file is not there")
+)
 
 // inside returns the path of a file that another names, with its links followed.
 func (c *composeReader) inside(dir, name string) (string, error) {
@@ -181,7 +184,7 @@ func (c *composeReader) inside(dir, name string) (string, error) {
 	}
 	real, err := filepath.EvalSymlinks(name)
 	if err != nil {
-		return "", errors.New("the file is not there")
+		return "", errMissing
 	}
 	if real != c.root && !strings.HasPrefix(real, strings.TrimSuffix(c.root, "/")+"/") {
 		return "", errOutside
@@ -202,29 +205,29 @@ func (c *composeReader) load(ctx context.Context, configs []types.ConfigFile) (*
 	})
 }
 
-// outsider refuses files that are outside; the loader takes the others.
+// outsider refuses files whose names only the loader knows; it takes the others.
 type outsider struct {
 	reader *composeReader
 	dir    string
 }
 
-// Accept takes a path over that the loader must not have.
+// Accept takes a path over that the loader must not have. It is asked for paths that
+// it is about to make relative to another directory as well: those need not be there.
 func (o outsider) Accept(path string) bool {
+	err := o.check(path)
+	return err != nil && !errors.Is(err, errMissing)
+}
+
+func (o outsider) check(path string) error {
 	real, err := o.reader.inside(o.dir, path)
 	if err == nil {
 		_, err = ReadBounded(real)
 	}
-	return err != nil
+	return err
 }
 
 // Load says why.
-func (o outsider) Load(_ context.Context, path string) (string, error) {
-	real, err := o.reader.inside(o.dir, path)
-	if err == nil {
-		_, err = ReadBounded(real)
-	}
-	return "", err
-}
+func (o outsider) Load(_ context.Context, path string) (string, error) { return "", o.check(path) }
 
 // Dir is not asked for what is refused.
 func (o outsider) Dir(string) string { return o.dir }
@@ -232,14 +235,17 @@ func (o outsider) Dir(string) string { return o.dir }
 // substitute gives variables their defaults. One that must be set stands for 1, which
 // is a port, a number and a name.
 func substitute(text string, _ template.Mapping) (string, error) {
+	with := func(value string, known bool) (string, error) {
+		return template.SubstituteWithOptions(text, func(string) (string, bool) { return value, known }, template.WithoutLogging)
+	}
 	const maxVariables = 64
 	if strings.Count(text, "$") > maxVariables {
 		return "", fmt.Errorf("more than %d variables in one value", maxVariables)
 	}
-	value, err := template.Substitute(text, func(string) (string, bool) { return "", false })
+	value, err := with("", false)
 	var missing *template.MissingRequiredError
 	if errors.As(err, &missing) {
-		return template.Substitute(text, func(string) (string, bool) { return "1", true })
+		return with("1", true)
 	}
 	return value, err
 }
@@ -268,6 +274,11 @@ func included(data []byte) [][]string {
 		case long.Path.Decode(&many) != nil:
 			continue
 		}
+		for i, name := range many {
+			if name, err := substitute(name, nil); err == nil {
+				many[i] = name
+			}
+		}
 		all = append(all, many)
 	}
 	return all
@@ -288,8 +299,11 @@ func extended(data []byte) []string {
 		var long struct {
 			File string `yaml:"file"`
 		}
-		if s.Extends.Kind == yaml.MappingNode && s.Extends.Decode(&long) == nil && long.File != "" {
-			all = append(all, long.File)
+		if s.Extends.Decode(&long) != nil || long.File == "" {
+			continue
+		}
+		if name, err := substitute(long.File, nil); err == nil {
+			all = append(all, name)
 		}
 	}
 	slices.Sort(all)
