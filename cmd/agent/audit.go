@@ -33,6 +33,10 @@ It judges by the policy where that has a say, and by molo's defaults where it ha
 none, or where there is no policy at all. Without root it says of some checks that
 they can't be known. Reports of root are kept in /var/lib/molo/audits.
 
+With --fix-hints it says of each container that fails a check how to start it so
+that it passes, and what that would break: by what it wrote so far, the ports that
+it serves and the capabilities that it holds.
+
 Exits with 3 when a finding fails that is required, see --fail-on.`
 
 func (a *app) auditCommand() *cobra.Command {
@@ -90,14 +94,12 @@ func (a *app) audit(ctx context.Context, flags auditFlags) error {
 		}
 	}
 	report = audit.NewView(report, flags.only)
-	if flags.fixHints {
-		var all []audit.Hint
-		if all, err = hints(ctx, h, in, flags.only); err == nil {
-			err = a.writeHinted(report, all)
-		}
-	} else if a.json {
+	switch {
+	case flags.fixHints:
+		err = a.writeHinted(ctx, h, in, report, flags.only)
+	case a.json:
 		err = a.writeJSON(report)
-	} else {
+	default:
 		err = report.WriteText(a.stdout)
 	}
 	if err == nil && flags.failOn != "none" && audit.Fails(report.Findings, audit.Level(flags.failOn)) > 0 {

@@ -14,17 +14,14 @@ type hintedReport struct {
 	Hints []audit.Hint `json:"hints"`
 }
 
-// hints says how each container that falls short can be started instead.
-func hints(ctx context.Context, h *host.Host, in audit.Input, only []string) ([]audit.Hint, error) {
+// writeHinted writes a report, and behind it how each container that falls short can
+// be started instead.
+func (a *app) writeHinted(ctx context.Context, h *host.Host, in audit.Input, report audit.Report, only []string) error {
 	behaviours, err := h.Behaviours(ctx, in.Facts.Engine.Containers)
 	if err != nil {
-		return nil, fmt.Errorf("looking at what containers do: %w", err)
+		return fmt.Errorf("looking at what containers do: %w", err)
 	}
-	return audit.Hints(in, behaviours, only), nil
-}
-
-// writeHinted writes a report, and hints behind it.
-func (a *app) writeHinted(report audit.Report, hints []audit.Hint) error {
+	hints := audit.Hints(in, behaviours, only)
 	if a.json {
 		return a.writeJSON(hintedReport{report, hints})
 	}

@@ -189,7 +189,7 @@ func (m *mender) overrideSharing(s *service) {
 		}
 		s.replace("ports", ports)
 	}
-	for _, destination := range slices.Concat(want.noMounts, want.plain) {
+	for _, destination := range want.noMounts {
 		m.left(fmt.Sprintf("in the compose file, its entry of volumes for %s: an override can't take out one of them", destination))
 	}
 }

@@ -147,7 +147,7 @@ func (m *mender) sharing() {
 		m.leaveOut("--volume", source(have.Mounts, destination)+":"+destination)
 	}
 	for _, destination := range want.plain {
-		m.leaveOut("the shared propagation of --volume", destination)
+		m.left("the option shared or rshared of its mount at " + destination + ": take it out")
 	}
 	if !slices.Equal(have.Published, want.Published) {
 		for _, p := range have.Published {
