@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -110,6 +111,9 @@ func TestDockerfilesThatAreNone(t *testing.T) {
 	}
 }
 
+// unprintable reports what a terminal would obey.
+func unprintable(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
+
 func FuzzDockerfile(f *testing.F) {
 	f.Add([]byte("ARG V=1\nFROM debian:${V} AS a\nENV A=$V\nUSER $A\nFROM a\nHEALTHCHECK NONE\nEXPOSE 22"))
 	f.Add([]byte("# escape=`\nFROM a\nRUN <<E\nx\nE\nADD https://a b"))
@@ -119,7 +123,7 @@ func FuzzDockerfile(f *testing.F) {
 			return
 		}
 		for _, one := range all {
-			if one.Line < 1 || one.Fix == "" || one.Level == "" || one.Text != audit.Printable(one.Text) {
+			if one.Line < 1 || one.Fix == "" || one.Level == "" || strings.ContainsFunc(one.Text, unprintable) {
 				t.Errorf("%+v", one)
 			}
 		}
