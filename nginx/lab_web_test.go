@@ -87,6 +87,7 @@ func (w *web) apply(t *testing.T, sites []*policy.Site) {
 // put writes what molo would onto the host.
 func (w *web) put(t *testing.T, sites []*policy.Site) {
 	t.Helper()
+	labtest.Output(t, w.host, "mkdir", "-p", nginx.LogDir)
 	resources, err := nginx.Compile(sites, policy.NginxLog{}, w.facts(t))
 	if err != nil {
 		t.Fatal(err)
