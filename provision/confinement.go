@@ -24,13 +24,14 @@ func confinementPart(p *policy.Policy, f facts.Facts) (Part, error) {
 	if len(p.Sites) == 0 || !n.Installed || !p.Nginx.Confined.V {
 		return part, nil
 	}
+	from := askedBy(p.Nginx.Confined.Range, p.Sites)
 	text, err := rendered("systemd", "nginx-60-molo.conf.tmpl", nil)
 	if err != nil {
 		return Part{}, err
 	}
-	part.Want = []Wanted{{Resource: resource.File{Path: Confinement, Mode: 0o644, Content: text}, From: From(p.Nginx.Confined.Range)}}
+	part.Want = []Wanted{{Resource: resource.File{Path: Confinement, Mode: 0o644, Content: text}, From: from}}
 	if n.Running && n.Unconfined {
-		part.Residual = []Note{{"nginx was started before its confinement was written, and runs without it\nhint: at a quiet time: systemctl restart " + NginxUnit, From(p.Nginx.Confined.Range).String()}}
+		part.Residual = []Note{{"nginx was started before its confinement was written, and runs without it\nhint: at a quiet time: systemctl restart " + NginxUnit, from.String()}}
 	}
 	return part, nil
 }

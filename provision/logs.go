@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
@@ -36,22 +38,23 @@ func logsPart(p *policy.Policy, f facts.Facts) (Part, error) {
 	n, log := f.Nginx, p.Nginx.Log
 	if len(p.Sites) == 0 {
 		if len(n.Logs.Files) > 0 {
-			part.Attached = []Note{{Text: fmt.Sprintf("the logs in %s stay, and nothing deletes them any more\nhint: once they are no longer needed: rm -r %s", nginx.LogDir, nginx.LogDir)}}
+			part.Notes = []Note{{Text: fmt.Sprintf("the logs in %s stay, and nothing deletes them any more\nhint: once they are no longer needed: rm -r %s", nginx.LogDir, nginx.LogDir)}}
 		}
 		return part, nil
 	}
 	if !n.Installed {
 		return part, nil
 	}
+	from := askedBy(log.Retention.Range, p.Sites)
 	files, err := logFiles(log)
 	if err != nil {
 		return Part{}, err
 	}
 	for _, file := range files {
-		part.Want = append(part.Want, Wanted{Resource: file, From: From(log.Retention.Range)})
+		part.Want = append(part.Want, Wanted{Resource: file, From: from})
 	}
 	if !n.Logs.Rotates && !f.Offline {
-		part.Notes = []Note{{"logrotate is not installed: the log of a busy site only grows, and its old lines stay\nhint: apt-get install logrotate", From(log.Retention.Range).String()}}
+		part.Notes = []Note{{"logrotate is not installed: the log of a busy site only grows, and its old lines stay\nhint: apt-get install logrotate", from.String()}}
 	}
 	part.tend(f)
 	part.expire(log, f)
@@ -117,4 +120,13 @@ func Expired(files []facts.LogFile, log policy.NginxLog, now time.Time) []string
 		}
 	}
 	return old
+}
+
+// askedBy returns the place of a default that holds for all sites: the first of them,
+// where the block that could say otherwise is not written.
+func askedBy(r hcl.Range, sites []*policy.Site) Origin {
+	if r.Filename == "" {
+		r = sites[0].Range
+	}
+	return From(r)
 }

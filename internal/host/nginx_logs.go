@@ -47,10 +47,20 @@ func (h *Host) logFacts() (facts.Logs, error) {
 	return logs, nil
 }
 
-// makeLogs has systemd-tmpfiles make the directory of the logs.
+// makeLogs has systemd-tmpfiles make the directory of the logs, and an nginx that runs
+// open them: it may still write into files that somebody took away.
 func (h *Host) makeLogs(ctx context.Context) error {
-	_, err := h.exec(ctx, nil, "systemd-tmpfiles", "--create", provision.LogTmpfiles)
-	return err
+	if _, err := h.exec(ctx, nil, "systemd-tmpfiles", "--create", provision.LogTmpfiles); err != nil {
+		return fmt.Errorf("making %s: %w", nginx.LogDir, err)
+	}
+	unit, err := h.unit(ctx, provision.NginxUnit)
+	if err != nil || unit.Active != "active" {
+		return err
+	}
+	if _, err := h.exec(ctx, nil, "systemctl", "kill", "--signal=USR1", "--kill-who=main", provision.NginxUnit); err != nil {
+		return fmt.Errorf("having nginx open its logs anew: %w", err)
+	}
+	return nil
 }
 
 // deleteLogs takes logs away. One that nginx writes into is emptied: without its name it

@@ -9,7 +9,7 @@ func nginxRow() block {
 		doc:  "What holds for nginx as a whole. Every default below holds as soon as there is a site, with this block or without.",
 		attrs: []attribute{{
 			name: "confined", kind: "boolean", fallback: `true`, example: `false`, read: boolean(),
-			doc: "Whether systemd keeps nginx to what a web server needs: few capabilities and system calls, no new privileges, and no writing outside `/run`, `/srv` and `/var`. It takes effect when nginx is next started, which molo leaves to you: a restart loses requests. See [logs.md](logs.md#confinement).",
+			doc: "Whether systemd keeps nginx to what a web server needs: few capabilities and system calls, no new privileges, and no writing outside `/run`, `/srv`, `/tmp` and `/var`. It takes effect when nginx is next started, which molo leaves to you: a restart loses requests. See [logs.md](logs.md#confinement).",
 		}},
 		blocks: []block{{
 			name: "log",
