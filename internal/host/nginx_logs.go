@@ -70,7 +70,7 @@ func (h *Host) deleteLogs(names []string) error {
 	if err != nil {
 		return fmt.Errorf("deleting old logs: %w", err)
 	}
-	defer dir.Close()
+	defer dir.Close() //nolint:errcheck // nothing was written through it
 	for _, name := range names {
 		if !nginx.IsLog(name) {
 			return fmt.Errorf("deleting old logs: %s is none", name)
