@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"molo/internal/facts"
+	"molo/internal/policy"
 )
 
 // A host with 600 sites is compiled on every run of molo, changed or not.
 func BenchmarkCompile600Sites(b *testing.B) {
 	sites := manySites(b, 600)
 	for b.Loop() {
-		if _, err := Compile(sites, facts.Nginx{}); err != nil {
+		if _, err := Compile(sites, policy.NginxLog{}, facts.Nginx{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -28,7 +29,7 @@ func BenchmarkCompile600RichSites(b *testing.B) {
 	sites := parseSites(b, text.String())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Compile(sites, facts.Nginx{}); err != nil {
+		if _, err := Compile(sites, policy.NginxLog{}, facts.Nginx{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -64,7 +65,7 @@ func BenchmarkCompile600SitesOverTLS(b *testing.B) {
 		host.TLS.Ordered[s.Name.V] = certificates(b, s.Name.V)[s.Name.V]
 	}
 	for b.Loop() {
-		if _, err := Compile(sites, host); err != nil {
+		if _, err := Compile(sites, policy.NginxLog{}, host); err != nil {
 			b.Fatal(err)
 		}
 	}

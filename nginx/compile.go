@@ -38,6 +38,10 @@ const (
 	Entry = "/etc/nginx/conf.d/molo.conf"
 	// DefaultSite is the link that enables Debian's own default site.
 	DefaultSite = "/etc/nginx/sites-enabled/default"
+	// LogDir holds the logs of the sites: the requests and, in a file of its own, what went wrong.
+	LogDir    = "/var/log/nginx/molo"
+	AccessLog = LogDir + "/access.log"
+	ErrorLog  = LogDir + "/error.log"
 )
 
 // Compile returns everything nginx needs to serve the sites: the tree of
@@ -47,7 +51,7 @@ const (
 // Every value is checked again here, whatever the policy's decoder did. The
 // error names the line of the policy, and of the foreign file where a site
 // collides with one.
-func Compile(sites []*policy.Site, host facts.Nginx) ([]resource.Resource, error) {
+func Compile(sites []*policy.Site, log policy.NginxLog, host facts.Nginx) ([]resource.Resource, error) {
 	if len(sites) == 0 {
 		return nil, nil
 	}
@@ -62,7 +66,7 @@ func Compile(sites []*policy.Site, host facts.Nginx) ([]resource.Resource, error
 	if err != nil {
 		return nil, err
 	}
-	r, err := newRenderer(sites, tables, host)
+	r, err := newRenderer(sites, log, tables, host)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func TestCompileRefusesSitesThatDoNotFit(t *testing.T) {
 				"policies.hcl:2: site \"b_.no\": \"b_.no\" is not a host name in lower-case ASCII"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := Compile(newSites(t, tc.sites), facts.Nginx{})
+			got, err := Compile(newSites(t, tc.sites), policy.NginxLog{}, facts.Nginx{})
 			if err == nil || err.Error() != tc.want || got != nil {
 				t.Errorf("%d resources, error:\n%v\nwant:\n%s", len(got), err, tc.want)
 			}
@@ -97,7 +97,7 @@ func TestDefaultSiteStaysAwayOnceItIs(t *testing.T) {
 // Compile has its own lint read everything: a template that breaks an invariant
 // never gets to a host.
 func TestCompileLintsWhatItRendered(t *testing.T) {
-	r, err := newRenderer(newSites(t, twoSites), nil, facts.Nginx{})
+	r, err := newRenderer(newSites(t, twoSites), policy.NginxLog{}, nil, facts.Nginx{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"molo/internal/facts"
+	"molo/internal/policy"
 )
 
 func TestForeignServersThatCollide(t *testing.T) {
@@ -37,7 +38,7 @@ func TestForeignServersThatCollide(t *testing.T) {
 		{"a file nginx cannot read", "server {", "reading x.conf:1: unexpected end of file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := Compile(newSites(t, "site app.example.no 127.0.0.1:8081 80 1"), facts.Nginx{Foreign: map[string]string{"x.conf": tc.file}})
+			_, err := Compile(newSites(t, "site app.example.no 127.0.0.1:8081 80 1"), policy.NginxLog{}, facts.Nginx{Foreign: map[string]string{"x.conf": tc.file}})
 			switch {
 			case tc.want == "" && err != nil:
 				t.Errorf("error %v", err)
@@ -51,7 +52,7 @@ func TestForeignServersThatCollide(t *testing.T) {
 // molo's own files are written anew, whatever has become of them.
 func TestOwnFilesAreNotForeign(t *testing.T) {
 	host := facts.Nginx{Foreign: map[string]string{Entry: "server {", Current + "/http.conf": "}"}}
-	if _, err := Compile(newSites(t, twoSites), host); err != nil {
+	if _, err := Compile(newSites(t, twoSites), policy.NginxLog{}, host); err != nil {
 		t.Error(err)
 	}
 }
@@ -59,7 +60,7 @@ func TestOwnFilesAreNotForeign(t *testing.T) {
 // One foreign default server is one problem, however many sites there are.
 func TestCollisionsOfAPortAreToldOnce(t *testing.T) {
 	host := facts.Nginx{Foreign: map[string]string{"x.conf": "server { listen 80 default_server; }"}}
-	_, err := Compile(manySites(t, 50), host)
+	_, err := Compile(manySites(t, 50), policy.NginxLog{}, host)
 	if err == nil || strings.Count(err.Error(), "\n") != 0 {
 		t.Errorf("error %v, want one line", err)
 	}
@@ -79,7 +80,7 @@ func TestDefaultSiteOfTheOwnerIsNotDebians(t *testing.T) {
 		{"the same under another name", facts.Nginx{DefaultSite: "/etc/nginx/sites-available/default", Foreign: map[string]string{"/etc/nginx/sites-enabled/x": shippedSite}}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := Compile(newSites(t, twoSites), tc.host); (err == nil) != tc.ok {
+			if _, err := Compile(newSites(t, twoSites), policy.NginxLog{}, tc.host); (err == nil) != tc.ok {
 				t.Errorf("error %v, want none: %t", err, tc.ok)
 			}
 		})

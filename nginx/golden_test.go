@@ -70,7 +70,7 @@ func TestCommonFilesDoNotDependOnSites(t *testing.T) {
 
 func compile(t testing.TB, sites []*policy.Site, host facts.Nginx) []resource.Resource {
 	t.Helper()
-	resources, err := Compile(sites, host)
+	resources, err := Compile(sites, policy.NginxLog{}, host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func compileArchive(t *testing.T, input []txtar.File) []txtar.File {
 	}
 	host.TLS.Ordered = certificates(t, strings.Fields(names)...)
 	host.TLS.Files = host.TLS.Ordered
-	resources, err := Compile(sites, host)
+	resources, err := Compile(sites, policy.NginxLog{}, host)
 	if err != nil {
 		return []txtar.File{{Name: "error", Data: []byte(err.Error() + "\n")}}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"molo/internal/facts"
+	"molo/internal/policy"
 )
 
 func TestIncludesAreAbsolutePatterns(t *testing.T) {
@@ -57,7 +58,7 @@ func TestForeignFilesCountWhereNginxIncludesThem(t *testing.T) {
 			"/etc/nginx/nginx.conf does not include /etc/nginx/conf.d/molo.conf"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := Compile(newSites(t, "site app.example.no 127.0.0.1:8081 80 1"), facts.Nginx{Foreign: tc.foreign})
+			_, err := Compile(newSites(t, "site app.example.no 127.0.0.1:8081 80 1"), policy.NginxLog{}, facts.Nginx{Foreign: tc.foreign})
 			switch {
 			case tc.want == "" && err != nil:
 				t.Errorf("error %v", err)

@@ -111,7 +111,7 @@ func TestNothingBreaksOutOfASite(t *testing.T) {
 		want := map[string][]string{}
 		for _, bad := range corpus {
 			values[i].SetString(bad)
-			resources, err := Compile(sites, facts.Nginx{})
+			resources, err := Compile(sites, policy.NginxLog{}, facts.Nginx{})
 			values[i].SetString(before)
 			if err != nil {
 				continue
@@ -149,7 +149,7 @@ func TestNothingBreaksOutOfAddressesAndRanges(t *testing.T) {
 		} {
 			sites := rich(t)
 			set(sites[0])
-			resources, err := Compile(sites, facts.Nginx{})
+			resources, err := Compile(sites, policy.NginxLog{}, facts.Nginx{})
 			if err != nil {
 				continue
 			}
@@ -190,7 +190,7 @@ func FuzzCompile(f *testing.F) {
 		}()
 		values[i].SetString(a)
 		values[j].SetString(b)
-		resources, err := Compile(sites, facts.Nginx{})
+		resources, err := Compile(sites, policy.NginxLog{}, facts.Nginx{})
 		if err != nil {
 			return
 		}
@@ -200,7 +200,7 @@ func FuzzCompile(f *testing.F) {
 		}
 		values[i].SetString(benign(places[i], i, a, before[i]))
 		values[j].SetString(benign(places[j], j, b, before[j]))
-		plain, err := Compile(sites, facts.Nginx{})
+		plain, err := Compile(sites, policy.NginxLog{}, facts.Nginx{})
 		if err != nil {
 			return // two benign names that exclude each other
 		}

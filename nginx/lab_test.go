@@ -104,7 +104,7 @@ func (w *web) testConflict(t *testing.T) {
 	if err != nil || res.Code != 0 || !strings.Contains(res.Stderr, `conflicting server name "app.example.no"`) {
 		t.Errorf("nginx -t: %v, exit %d\n%s", err, res.Code, res.Stderr)
 	}
-	if _, err := nginx.Compile(w.sites, w.facts(t)); err == nil || !strings.Contains(err.Error(), file+":3") {
+	if _, err := nginx.Compile(w.sites, policy.NginxLog{}, w.facts(t)); err == nil || !strings.Contains(err.Error(), file+":3") {
 		t.Errorf("error %v, want one that names %s:3", err, file)
 	}
 }

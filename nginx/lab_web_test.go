@@ -87,7 +87,8 @@ func (w *web) apply(t *testing.T, sites []*policy.Site) {
 // put writes what molo would onto the host.
 func (w *web) put(t *testing.T, sites []*policy.Site) {
 	t.Helper()
-	resources, err := nginx.Compile(sites, w.facts(t))
+	labtest.Output(t, w.host, "mkdir", "-p", nginx.LogDir)
+	resources, err := nginx.Compile(sites, policy.NginxLog{}, w.facts(t))
 	if err != nil {
 		t.Fatal(err)
 	}

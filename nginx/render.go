@@ -19,17 +19,18 @@ type renderer struct {
 	templates *template.Template
 	sites     []*policy.Site
 	tables    []table
+	log       policy.NginxLog
 	host      facts.Nginx
 	stages    map[*policy.Site]stage
 }
 
 // newRenderer returns a renderer of sites that passed check.
-func newRenderer(sites []*policy.Site, tables []table, host facts.Nginx) (*renderer, error) {
+func newRenderer(sites []*policy.Site, log policy.NginxLog, tables []table, host facts.Nginx) (*renderer, error) {
 	set, err := templates.Parse("nginx")
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{templates: set, sites: sites, tables: tables, host: host, stages: map[*policy.Site]stage{}}
+	r := &renderer{templates: set, sites: sites, log: log, tables: tables, host: host, stages: map[*policy.Site]stage{}}
 	for _, s := range sites {
 		r.stages[s] = stageOf(s, host.TLS)
 	}

@@ -14,6 +14,7 @@ type httpData struct {
 	TLS                        []listenData
 	Generation                 token
 	Tables                     []tableData
+	Anonymous                  bool // the log leaves out who exactly asked
 }
 
 // tableData is one size of a table of nginx's.
@@ -31,7 +32,7 @@ type listenData struct {
 // http renders http.conf.
 func (r *renderer) http(generation string) (page, error) {
 	s := &sheet{}
-	var data httpData
+	data := httpData{Anonymous: !r.log.Full()}
 	ports := portsOf(r.sites)
 	for _, n := range slices.Sorted(maps.Keys(ports)) {
 		l := listenData{Port: s.take(number(int(n))), ProxyProtocol: ports[n].proxyProtocol}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"molo/internal/facts"
+	"molo/internal/policy"
 )
 
 func TestTablesAreSizedForTheNames(t *testing.T) {
@@ -48,7 +49,7 @@ func TestTablesOfTheOwnerAreLeftAlone(t *testing.T) {
 		{"one set to nonsense", bucket + " big;", 100, nil, "x.conf:1 sets " + bucket + " to big"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			resources, err := Compile(manySites(t, tc.sites), facts.Nginx{Foreign: map[string]string{"x.conf": tc.file}})
+			resources, err := Compile(manySites(t, tc.sites), policy.NginxLog{}, facts.Nginx{Foreign: map[string]string{"x.conf": tc.file}})
 			if tc.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.err) {
 					t.Errorf("error %v, want %q in it", err, tc.err)

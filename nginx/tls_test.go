@@ -156,7 +156,7 @@ func TestWhatThisNginxCanNotDoIsRefused(t *testing.T) {
 		{"an upstream on the port", "site b.example.no 127.0.0.1:443 80 1\n" + tlsSite + "acme", modern, "upstream 127.0.0.1:443 is nginx itself"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := Compile(newSites(t, tc.sites), facts.Nginx{Version: "1.22.1", Can: tc.can})
+			_, err := Compile(newSites(t, tc.sites), policy.NginxLog{}, facts.Nginx{Version: "1.22.1", Can: tc.can})
 			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "policies.hcl:1: site ") {
 				t.Errorf("error %v, want one with %q and its line", err, tc.want)
 			}
@@ -178,7 +178,7 @@ func TestForeignServersOnAPortThatSpeaksTLS(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			host := secured(t, "app.example.no")
 			host.Foreign = map[string]string{"/etc/nginx/conf.d/x.conf": tc.server}
-			_, err := Compile(newSites(t, tlsSite+"acme"), host)
+			_, err := Compile(newSites(t, tlsSite+"acme"), policy.NginxLog{}, host)
 			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), "/etc/nginx/conf.d/x.conf:1 "+tc.want)) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}
@@ -259,7 +259,7 @@ func TestNothingBreaksOutOfAPath(t *testing.T) {
 		} {
 			sites, host := newSites(t, tlsSite+"file clients=/c.pem"), secured(t, "app.example.no")
 			set(sites[0], host)
-			resources, err := Compile(sites, host)
+			resources, err := Compile(sites, policy.NginxLog{}, host)
 			if err != nil || field == "clients" && bad == "" {
 				continue
 			}

@@ -25,7 +25,9 @@ func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
 		PartKernel:       func() (Part, error) { return kernelPart(p.Sysctl, f) },
 		PartFirewall:     func() (Part, error) { return firewallPart(p.Firewall, f) },
 		PartDocker:       func() (Part, error) { return dockerPart(p.Docker, f.Docker, f.Time) },
-		PartNginx:        func() (Part, error) { return nginxPart(p.Sites, f) },
+		PartLogs:         func() (Part, error) { return logsPart(p, f) },
+		PartConfinement:  func() (Part, error) { return confinementPart(p, f) },
+		PartNginx:        func() (Part, error) { return nginxPart(p, f) },
 		PartFiles:        func() (Part, error) { return filesPart(p.Docker, f) },
 		PartAuditd:       func() (Part, error) { return auditdPart(p.Docker, f) },
 		PartCertificates: func() (Part, error) { return certificatesPart(p.Sites, f), nil },
@@ -120,6 +122,10 @@ func marked(part string) []resource.ID {
 		return []resource.ID{resource.File{Path: kernel.File}.ID()}
 	case PartAuditd:
 		return []resource.ID{resource.File{Path: AuditRules}.ID(), resource.File{Path: AuditTmpfiles}.ID()}
+	case PartLogs:
+		return []resource.ID{resource.File{Path: LogRotation}.ID(), resource.File{Path: LogTmpfiles}.ID()}
+	case PartConfinement:
+		return []resource.ID{resource.File{Path: Confinement}.ID()}
 	case PartFirewall:
 		return []resource.ID{"rules:ip/mangle", "rules:ip/filter", "rules:ip6/mangle", "rules:ip6/filter"}
 	case PartNginx:
@@ -147,6 +153,10 @@ func PartOf(id resource.ID) string {
 		return PartKernel
 	case AuditRules, AuditTmpfiles:
 		return PartAuditd
+	case LogRotation, LogTmpfiles:
+		return PartLogs
+	case Confinement:
+		return PartConfinement
 	}
 	return PartNginx
 }

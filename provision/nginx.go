@@ -14,8 +14,8 @@ import (
 const NginxUnit = "nginx.service"
 
 // nginxPart compiles the blocks site.
-func nginxPart(sites []*policy.Site, f facts.Facts) (Part, error) {
-	n := f.Nginx
+func nginxPart(p *policy.Policy, f facts.Facts) (Part, error) {
+	n, sites := f.Nginx, p.Sites
 	part := Part{Name: PartNginx, Checks: []Check{NginxConfig{}}}
 	if len(sites) > 0 && !n.Installed {
 		part.Blocked = "nginx is not installed\nhint: apt-get install nginx-light"
@@ -28,7 +28,7 @@ func nginxPart(sites []*policy.Site, f facts.Facts) (Part, error) {
 		part.Blocked = err.Error()
 		return part, nil
 	}
-	resources, err := nginx.Compile(sites, n)
+	resources, err := nginx.Compile(sites, p.Nginx.Log, n)
 	if err != nil {
 		return Part{}, err
 	}

@@ -20,19 +20,21 @@ import (
 // The names of the parts, in the order in which they are applied: the firewall
 // stands before Docker is restarted, and Docker's files are there before they are guarded.
 const (
-	PartKernel   = "kernel"
-	PartFirewall = "firewall"
-	PartDocker   = "docker"
-	PartNginx    = "nginx"
-	PartFiles    = "files"  // who may use the files that Docker is controlled by
-	PartAuditd   = "auditd" // what the kernel's audit watches of them
+	PartKernel      = "kernel"
+	PartFirewall    = "firewall"
+	PartDocker      = "docker"
+	PartLogs        = "logs"        // where nginx's logs are, who rotates them, which must go
+	PartConfinement = "confinement" // what systemd lets nginx do
+	PartNginx       = "nginx"
+	PartFiles       = "files"  // who may use the files that Docker is controlled by
+	PartAuditd      = "auditd" // what the kernel's audit watches of them
 	// PartCertificates comes last: nginx answers the authority.
 	PartCertificates = "certificates"
 )
 
 // Parts lists the names of the parts in their order.
 func Parts() []string {
-	return []string{PartKernel, PartFirewall, PartDocker, PartNginx, PartFiles, PartAuditd, PartCertificates}
+	return []string{PartKernel, PartFirewall, PartDocker, PartLogs, PartConfinement, PartNginx, PartFiles, PartAuditd, PartCertificates}
 }
 
 // Part is one area of the host: what it should hold, and how a change of it comes
@@ -104,13 +106,16 @@ const (
 	Cut     Verb = "cut" // connections that the rules no longer allow
 	// Revive starts the containers of Stops again.
 	Revive Verb = "revive"
-	Load   Verb = "load" // the kernel's audit rules, from all files in rules.d
+	Load   Verb = "load"   // the kernel's audit rules, from all files in rules.d
+	Make   Verb = "make"   // a directory and its files, as systemd-tmpfiles is told
+	Delete Verb = "delete" // the files in Files
+	Reread Verb = "reread" // the unit files, by systemd
 )
 
 // Activation brings written changes into force. A reload is never turned into a
 // restart by the host; a plan names which one it is.
 type Activation struct {
-	Unit string `json:"unit"` // "docker.service"; for Cut, Connections; for Load, LoadedRules
+	Unit string `json:"unit"` // "docker.service"; for Cut, Connections; for Load, LoadedRules; …
 	Verb Verb   `json:"verb"`
 	// Keys names the resources whose new value a reload brings into force. An empty
 	// list stands for every change that no other activation of the part names. A
@@ -128,6 +133,8 @@ type Activation struct {
 	Waits       string            `json:"waits,omitempty"`       // what it waits for, if it must not be done now
 	Began       time.Time         `json:"-"`                     // when the unit that runs was started; zero: it does not run
 	Consequence string            `json:"consequence,omitempty"` // "3 containers keep running (live-restore)"
+	// Files are, for Delete, what goes.
+	Files []string `json:"files,omitempty"`
 	// Rules decide, for Cut, which connections go.
 	Rules *firewall.Program `json:"-"`
 }

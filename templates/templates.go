@@ -12,7 +12,7 @@ import (
 	"text/template"
 )
 
-//go:embed nginx/*.tmpl sysctl/*.tmpl audit/*.tmpl tmpfiles/*.tmpl
+//go:embed nginx/*.tmpl logrotate/*.tmpl systemd/*.tmpl sysctl/*.tmpl audit/*.tmpl tmpfiles/*.tmpl
 var files embed.FS
 
 // Parse returns the templates of one directory, such as "nginx". Each is named

@@ -21,11 +21,12 @@ import (
 
 // auditFlags are those of audit.
 type auditFlags struct {
-	only   []string
-	failOn string
-	format string
-	output string
-	since  string
+	only     []string
+	failOn   string
+	format   string
+	output   string
+	since    string
+	fixHints bool
 }
 
 // never is the value of --fail-on with which no finding decides on the exit code, and
@@ -44,6 +45,10 @@ what is new, fixed and still open since one of them.
   molo audit --since last
   molo audit --format html --output audit.html
   molo audit --format prometheus --output /var/lib/prometheus/node-exporter/molo-audit.prom
+
+With --fix-hints it says of each container that fails a check how to start it so
+that it passes, and what that would break: by what it wrote so far, the ports that
+it serves and the capabilities that it holds.
 
 Exits with 3 when a finding fails that is required, see --fail-on.`
 
@@ -64,6 +69,7 @@ func (a *app) auditCommand() *cobra.Command {
 	cmd.Flags().StringVar(&flags.format, "format", string(report.Table), "write the report as `FORMAT`: "+strings.Join(formats(), ", "))
 	cmd.Flags().StringVar(&flags.output, "output", "", "write the report to this `FILE`, whole or not at all, instead of standard output")
 	cmd.Flags().StringVar(&flags.since, "since", "", "compare with the audit of this `ID`, or the last one (last); html compares with that by itself")
+	cmd.Flags().BoolVar(&flags.fixHints, "fix-hints", false, "say of each container that falls short how to start it instead: flags, a compose override, and what they break")
 	return cmd
 }
 
@@ -81,6 +87,9 @@ func (f auditFlags) check() error {
 		if !slices.Contains(areas(), name) && !slices.Contains(audit.Slugs(), name) {
 			return fmt.Errorf("there is no area or check %q\nhint: the areas are %s", name, strings.Join(areas(), ", "))
 		}
+	}
+	if f.fixHints && (f.output != "" || f.format != string(report.Table) && f.format != string(report.JSON)) {
+		return errors.New("--fix-hints writes a table or JSON, to standard output")
 	}
 	if !slices.Contains([]string{string(audit.Required), string(audit.Recommended), never}, f.failOn) {
 		return fmt.Errorf("--fail-on %q is none of required, recommended and never", f.failOn)
@@ -116,7 +125,7 @@ func (a *app) audit(ctx context.Context, flags auditFlags) error {
 	if earlier != nil {
 		view.Since = audit.Compare(audit.NewView(*earlier, flags.only), view)
 	}
-	if err := a.writeReport(flags, view); err != nil {
+	if err := a.writeAudit(ctx, h, in, flags, view); err != nil {
 		return err
 	}
 	if flags.failOn != never && audit.Fails(view.Findings, audit.Level(flags.failOn)) > 0 {

@@ -24,7 +24,7 @@ type lintJSON struct {
 
 func (a *app) lintCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "lint", Short: "Find what goes wrong in configurations, whoever wrote them; changes nothing"}
-	cmd.AddCommand(a.lintNginxCommand())
+	cmd.AddCommand(a.lintNginxCommand(), a.lintDockerfileCommand(), a.lintComposeCommand())
 	return cmd
 }
 

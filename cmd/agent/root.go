@@ -83,6 +83,7 @@ func (a *app) command() *cobra.Command {
 		a.auditCommand(),
 		a.volumesCommand(),
 		a.lintCommand(),
+		a.logsCommand(),
 		a.versionCommand(),
 		a.manCommand(),
 	)

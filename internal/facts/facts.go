@@ -172,6 +172,23 @@ type Nginx struct {
 	// connection, each with what happened instead.
 	Silent map[string]string `json:"silent,omitempty"`
 	TLS    TLS               `json:"tls,omitzero"`
+	Logs   Logs              `json:"logs,omitzero"`
+	// Unconfined says that nginx was started before the drop-in that confines it was written.
+	Unconfined bool `json:"unconfined,omitempty"`
+}
+
+// Logs is what there is of molo's logs of the sites.
+type Logs struct {
+	Rotates bool      `json:"rotates"`           // logrotate is installed
+	Problem string    `json:"problem,omitempty"` // what is wrong with the directory and its files
+	Files   []LogFile `json:"files,omitempty"`   // in the order of their paths
+}
+
+// LogFile is a log that is written to, or one that was put aside.
+type LogFile struct {
+	Path     string    `json:"path"`
+	Size     int64     `json:"size"`
+	Modified time.Time `json:"modified"`
 }
 
 // Access is who may read a file.

@@ -43,6 +43,9 @@ func (h *Host) Foresee(ctx context.Context, d facts.Docker, changes []provision.
 	mapped := true // as far as dockerd looks
 	for _, p := range daemonjson.Check(in) {
 		mapped = mapped && !slices.Equal(p.Path, []string{"userns-remap"})
+		if p.Outcome == daemonjson.Warning && d.Version == "" {
+			continue // some engine or other does so; which one comes is not known
+		}
 		all = append(all, provision.Trouble{
 			Key: p.Path, Text: filepath.Dir(provision.DaemonJSON) + "/" + p.String(),
 			Stops: p.Outcome == daemonjson.NoStart || p.Outcome == daemonjson.NoContainers,

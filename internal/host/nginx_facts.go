@@ -40,6 +40,9 @@ func (h *Host) nginxFacts(ctx context.Context, f *facts.Facts) {
 	if n.Foreign, err = h.foreignSites(); err != nil {
 		unread("/etc/nginx", err)
 	}
+	if n.Logs, err = h.logFacts(); err != nil {
+		f.Unknown = append(f.Unknown, unreadable(nginx.LogDir, provision.PartLogs, err))
+	}
 	if h.offline() {
 		return
 	}
@@ -52,6 +55,7 @@ func (h *Host) nginxFacts(ctx context.Context, f *facts.Facts) {
 	}
 	n.Running = unit.Active == "active" || unit.Active == "reloading"
 	n.Queued = unit.Active == "inactive" && unit.Queued
+	n.Unconfined = n.Running && h.unconfined(unit)
 }
 
 // foreignSites reads nginx.conf and all that it includes, but for molo's own files.

@@ -140,6 +140,9 @@ func mountStage(staged string) error {
 			return fmt.Errorf("hiding %s: %w", dir, err)
 		}
 	}
+	if err := os.MkdirAll(nginx.LogDir, 0o755); err != nil { // in what hides the real one
+		return fmt.Errorf("making a place for logs: %w", err)
+	}
 	return nil
 }
 

@@ -86,6 +86,12 @@ func (h *Host) Run(ctx context.Context, a provision.Activation) error {
 		return eachContainer(ctx, a.Stops, startContainer)
 	case provision.Load:
 		return h.loadAuditRules(ctx, a)
+	case provision.Make:
+		return h.makeLogs(ctx)
+	case provision.Delete:
+		return h.deleteLogs(a.Files)
+	case provision.Reread:
+		return h.rereadUnits(ctx)
 	}
 	if err := eachContainer(ctx, a.Stops, stopContainer); err != nil {
 		return err
@@ -105,6 +111,19 @@ func (h *Host) Run(ctx context.Context, a provision.Activation) error {
 		said += h.nginxLogSince(logged)
 	}
 	return fmt.Errorf("%sing %s: %w%s", strings.TrimSuffix(string(a.Verb), "e"), a.Unit, err, said)
+}
+
+// rereadUnits has systemd read its unit files again; no service notices.
+func (h *Host) rereadUnits(ctx context.Context) error {
+	conn, err := dbus.NewWithContext(ctx)
+	if err != nil {
+		return fmt.Errorf("asking systemd to read its unit files: %w", err)
+	}
+	defer conn.Close()
+	if err := conn.ReloadContext(ctx); err != nil {
+		return fmt.Errorf("having systemd read its unit files: %w", err)
+	}
+	return nil
 }
 
 // job runs one systemd job to its end.

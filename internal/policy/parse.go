@@ -49,6 +49,7 @@ func (d *decoder) policy(body hcl.Body) *Policy {
 		Docker:     d.docker(root.one("docker")),
 		Firewall:   d.firewall(root.one("firewall")),
 		Sysctl:     d.sysctl(root.one("sysctl")),
+		Nginx:      d.nginx(root),
 		Sites:      d.sites(root.inner["site"]),
 		Containers: containers(root.one("containers")),
 		Host:       hostRules(root.one("host")),

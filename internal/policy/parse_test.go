@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
@@ -28,7 +29,12 @@ func TestNamesOfADirectory(t *testing.T) {
 
 func TestNoSourcesAskForNothing(t *testing.T) {
 	p, diags := Parse(nil)
-	if diff := cmp.Diff(&Policy{}, p); diff != "" || diags.Len() != 0 {
+	// Defaults for sites are there even where no site is.
+	want := &Policy{Nginx: Nginx{
+		Confined: Value[bool]{V: true},
+		Log:      NginxLog{Value[string]{V: "anonymous"}, Value[time.Duration]{V: 30 * 24 * time.Hour}},
+	}}
+	if diff := cmp.Diff(want, p); diff != "" || diags.Len() != 0 {
 		t.Errorf("(-want +got):\n%s%d diagnostics", diff, diags.Len())
 	}
 }

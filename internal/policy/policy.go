@@ -16,6 +16,7 @@ type Policy struct {
 	Docker     *Docker
 	Firewall   *Firewall
 	Sysctl     *Sysctl
+	Nginx      Nginx   // with its defaults where the block is not written
 	Sites      []*Site // in the order of their names
 	Containers *Containers
 	Host       *HostRules

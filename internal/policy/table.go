@@ -3,7 +3,7 @@ package policy
 // table describes all that a policy may say. Decoding, defaults, "did you mean",
 // docs/policy.md and the tests are made from it and know no names of their own.
 func table() *block {
-	return &block{blocks: []block{dockerRow(), firewallRow(), sysctlRow(), siteRow(), containersRow(), hostRow(), exemptRow()}}
+	return &block{blocks: []block{dockerRow(), firewallRow(), sysctlRow(), nginxRow(), siteRow(), containersRow(), hostRow(), exemptRow()}}
 }
 
 // dockerRow is the block docker.

@@ -138,8 +138,8 @@ func (c call) bytes(at, size uint64) []byte {
 	if err != nil {
 		return nil
 	}
-	defer memory.Close() //nolint:errcheck // it was only read
+	defer memory.Close()
 	data := make([]byte, size)
-	n, _ := memory.ReadAt(data, int64(at)) //nolint:errcheck // what there is counts
+	n, _ := memory.ReadAt(data, int64(at)) // what there is counts
 	return data[:n]
 }

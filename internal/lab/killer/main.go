@@ -98,12 +98,12 @@ func (t *tracer) follow() (int, error) {
 			}
 		}
 		signal = 0
-		switch stop := status.StopSignal(); {
-		case stop == syscall.SIGTRAP|0x80:
+		switch stop := status.StopSignal(); stop {
+		case syscall.SIGTRAP | 0x80:
 			if t.isLast(thread) {
 				return 9, syscall.Kill(t.pid, syscall.SIGKILL)
 			}
-		case stop == syscall.SIGTRAP, stop == syscall.SIGSTOP:
+		case syscall.SIGTRAP, syscall.SIGSTOP:
 		default:
 			signal = int(stop)
 		}
