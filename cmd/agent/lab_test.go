@@ -409,5 +409,19 @@ func TestDockersOwnFlavourOfIptables(t *testing.T) {
 			w.Errorf("molo has rules where Docker has none:\n%s", rules)
 		}
 		w.settled()
+		w.waitsForTheLock()
 	})
+}
+
+// waitsForTheLock has another program hold the lock that iptables-legacy takes: what stands
+// goes on standing, and the next run does it.
+func (w *world) waitsForTheLock() {
+	w.Helper()
+	w.policy("firewall {\n  publish \"web\" {\n    ports = [8080]\n  }\n}\n")
+	w.sh("setsid flock --close /run/xtables.lock sleep 60 >/dev/null 2>&1 & echo $! >/run/holder; timeout 5 sh -c 'while flock --nonblock /run/xtables.lock true; do sleep 0.1; done'")
+	w.holds("an apply while the lock is held", w.molo(1, "apply").Stdout, "xtables lock")
+	w.reachable(8080, false)
+	w.sh("kill $(cat /run/holder)")
+	w.molo(0, "apply", "--no-probe") // UFW, in the other flavour, drops what is forwarded
+	w.molo(0, "plan", "--detailed-exitcode")
 }
