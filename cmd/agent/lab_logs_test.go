@@ -130,7 +130,7 @@ func TestNginxWorksConfined(t *testing.T) {
 		w.sh("logrotate -f /etc/logrotate.d/molo-nginx; curl -fsS -o /dev/null -H 'Host: app.example.no' http://127.0.0.1/rotated; grep -q rotated /var/log/nginx/molo/access.log")
 		w.policy(loggedSites + "site \"b.example.no\" {\n  upstream = \"127.0.0.1:8081\"\n}\n")
 		w.molo(0, "apply") // a reload
-		w.sh(`old=$(cat /run/nginx.pid); kill -USR2 $old; for i in $(seq 50); do [ -s /run/nginx.pid.oldbin ] && [ "$(cat /run/nginx.pid)" != $old ] && break; sleep 0.1; done
+		w.sh(`old=$(cat /run/nginx.pid); kill -USR2 $old; for i in $(seq 50); do [ -s /run/nginx.pid.oldbin ] && [ -s /run/nginx.pid ] && break; sleep 0.1; done
 			kill -QUIT $old; for i in $(seq 50); do [ -e /run/nginx.pid.oldbin ] || break; sleep 0.1; done
 			[ "$(cat /run/nginx.pid)" != $old ] && curl -fsS -o /dev/null -H 'Host: b.example.no' http://127.0.0.1/`)
 		w.holds("the score", w.sh("systemd-analyze security --no-pager nginx.service | tail -n 1"), " OK ")
