@@ -43,6 +43,7 @@ func below() map[string][]string {
 		"internal/host":          {"certificate", "internal/audit", "internal/daemonjson", "internal/facts", "internal/jsontext", "internal/lint", "internal/policy", "internal/resource", "internal/subid", "internal/unitfile", "internal/volumes", "kernel", "nginx", "provision"},
 		"internal/host/hosttest": {"certificate", "internal/facts", "internal/resource", "provision"},
 		"cmd/agent":              {"certificate", "firewall", "internal/audit", "internal/audit/report", "internal/facts", "internal/host", "internal/lint", "internal/policy", "internal/roff", "internal/volumes", "nginx", "provision"},
+		"internal/golden":        {},
 		"internal/lab":           {},
 		"internal/lab/server":    {},
 		"internal/lab/killer":    {},
@@ -54,7 +55,7 @@ func below() map[string][]string {
 
 // outside lists the packages that may touch the machine.
 func outside() []string {
-	return []string{"internal/host", "cmd/agent", "internal/lab", "internal/lab/server", "internal/lab/killer", "internal/lab/labtest", "internal/lab/pebble", "cmd/lab"}
+	return []string{"internal/host", "cmd/agent", "internal/golden", "internal/lab", "internal/lab/server", "internal/lab/killer", "internal/lab/labtest", "internal/lab/pebble", "cmd/lab"}
 }
 
 // source is one Go file that is no test.

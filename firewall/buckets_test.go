@@ -179,7 +179,7 @@ func TestBucketsAsTheyAreLoaded(t *testing.T) {
 	}
 	f := dockerHost(activeUFW(append(tuples, "allow_log esp any 0.0.0.0/0 any 192.0.2.0/24 in")...))
 	f.IPv6 = false
-	golden(t, "a list in buckets", restoreTexts(compile(t, block("ufw"), f).RulesInBuckets(4, 3, 4, 3, 4), ""))
+	matches(t, "a list in buckets", restoreTexts(compile(t, block("ufw"), f).RulesInBuckets(4, 3, 4, 3, 4), ""))
 }
 
 // TestRulesThatReachFurtherThanTheirBucketsHold cuts at sources and at ports that begin

@@ -3,15 +3,13 @@ package firewall_test
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"molo/firewall"
 	"molo/internal/facts"
+	"molo/internal/golden"
 	"molo/internal/policy"
 )
 
@@ -38,7 +36,7 @@ func TestRenderedRules(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			golden(t, tt.name, show(compile(t, tt.policy, tt.facts)))
+			matches(t, tt.name, show(compile(t, tt.policy, tt.facts)))
 		})
 	}
 }
@@ -55,19 +53,8 @@ func show(p *firewall.Program) string {
 	return b.String() + restoreTexts(p.Rules(), "")
 }
 
-func golden(t *testing.T, name, got string) {
+func matches(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", "golden", strings.ReplaceAll(strings.ReplaceAll(name, ",", ""), " ", "-")+".rules")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
+	golden.Check(t, file, got, *update)
 }

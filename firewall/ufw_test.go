@@ -253,5 +253,5 @@ func TestUFWRulesReadAsTheCommandThatMadeThem(t *testing.T) {
 	for _, r := range append(ufw.Rules4, ufw.Rules6...) {
 		b.WriteString(r.String() + "\n")
 	}
-	golden(t, "rules as ufw commands", b.String())
+	matches(t, "rules as ufw commands", b.String())
 }

@@ -58,15 +58,6 @@ func auditPolicy(profile string) *policy.Policy {
 	return p
 }
 
-func applyAuditd(t *testing.T, h *hosttest.Host, p *policy.Policy) *provision.Report {
-	t.Helper()
-	report, err := provision.Apply(t.Context(), h, h, p, onlyAuditd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return report
-}
-
 // rules lists the rules for 64 bits in short; there has to be one for 32 bits as well.
 func rules(t *testing.T, h *hosttest.Host) string {
 	t.Helper()
@@ -87,7 +78,7 @@ func rules(t *testing.T, h *hosttest.Host) string {
 
 func TestQuietRulesWatchWhatAnAttackerChanges(t *testing.T) {
 	h := audited()
-	if err := applyAuditd(t, h, auditPolicy("quiet")).Failed(); err != nil {
+	if err := apply(t, h, auditPolicy("quiet"), onlyAuditd).Failed(); err != nil {
 		t.Fatal(err)
 	}
 	want := `dir=/etc/containerd -F perm=wa
@@ -114,7 +105,7 @@ path=/usr/sbin/runc -F perm=wa
 
 func TestCISRulesWatchEveryPathOfTheBenchmark(t *testing.T) {
 	h := audited()
-	if err := applyAuditd(t, h, auditPolicy("cis")).Failed(); err != nil {
+	if err := apply(t, h, auditPolicy("cis"), onlyAuditd).Failed(); err != nil {
 		t.Fatal(err)
 	}
 	got := rules(t, h)
@@ -137,17 +128,17 @@ func TestCISRulesWatchEveryPathOfTheBenchmark(t *testing.T) {
 
 func TestAuditRulesComeAndGo(t *testing.T) {
 	h := audited()
-	applyAuditd(t, h, auditPolicy("cis"))
-	if report := applyAuditd(t, h, auditPolicy("cis")); report.Changed() {
+	apply(t, h, auditPolicy("cis"), onlyAuditd)
+	if report := apply(t, h, auditPolicy("cis"), onlyAuditd); report.Changed() {
 		t.Errorf("a second apply changed something:\n%s", shown(t, report))
 	}
 	h.Log()
 	h.Is.Auditd.Rules = append(h.Is.Auditd.Rules[1:], "-w /etc/passwd -p wa -k own")
-	said := shown(t, applyAuditd(t, h, auditPolicy("cis")))
+	said := shown(t, apply(t, h, auditPolicy("cis"), onlyAuditd))
 	if !strings.Contains(said, "! load audit rules: of molo's rules, 1 are not loaded and 0 are that should not be\n") {
 		t.Errorf("a rule deleted by hand is not named:\n%s", said)
 	}
-	applyAuditd(t, h, auditPolicy("off"))
+	apply(t, h, auditPolicy("off"), onlyAuditd)
 	if h.String() != "" || len(h.Is.Auditd.Rules) > 0 {
 		t.Errorf("with audit_rules = \"off\" there are still\n%s%s", h, h.Is.Auditd.Rules)
 	}
@@ -170,7 +161,7 @@ func TestRulesThatCanNotBeLoadedNowAreSaid(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := audited()
 			h.Is.Auditd = test.is
-			report := applyAuditd(t, h, auditPolicy("quiet"))
+			report := apply(t, h, auditPolicy("quiet"), onlyAuditd)
 			if err := report.Failed(); err != nil {
 				t.Fatal(err)
 			}
@@ -190,11 +181,11 @@ func TestWithoutAuditdNothingIsWritten(t *testing.T) {
 	h.Is.Auditd = facts.Auditd{}
 	p := auditPolicy("quiet")
 	p.Docker.AuditRules.Set = false
-	if report := applyAuditd(t, h, p); h.String() != "" || len(report.Parts[0].Notes) > 0 {
+	if report := apply(t, h, p, onlyAuditd); h.String() != "" || len(report.Parts[0].Notes) > 0 {
 		t.Errorf("nobody asked, but there is\n%s%+v", h, report.Parts[0].Notes)
 	}
 	p.Docker.AuditRules.Set = true
-	if report := applyAuditd(t, h, p); h.String() != "" || len(report.Parts[0].Notes) != 1 {
+	if report := apply(t, h, p, onlyAuditd); h.String() != "" || len(report.Parts[0].Notes) != 1 {
 		t.Errorf("who asks for rules is not told that auditd is missing: %+v", report.Parts[0].Notes)
 	}
 }
@@ -202,7 +193,7 @@ func TestWithoutAuditdNothingIsWritten(t *testing.T) {
 func TestRulesThatTheKernelRefusesArePutBack(t *testing.T) {
 	h := audited()
 	h.Fail = map[string]error{"load audit rules": errors.New("the kernel did not take /etc/docker wa")}
-	report := applyAuditd(t, h, auditPolicy("quiet"))
+	report := apply(t, h, auditPolicy("quiet"), onlyAuditd)
 	if err := report.Failed(); err == nil || !strings.Contains(err.Error(), "did not take /etc/docker wa") {
 		t.Errorf("error %v", err)
 	}

@@ -51,16 +51,6 @@ func path(use facts.Use, name, owner, group string, mode uint32, loose ...facts.
 
 var onlyFiles = provision.Options{Only: []string{provision.PartFiles}}
 
-// tidied applies a block docker and returns the report; it must not fail to run.
-func tidied(t *testing.T, h *hosttest.Host, p *policy.Policy) *provision.Report {
-	t.Helper()
-	report, err := provision.Apply(t.Context(), h, h, p, onlyFiles)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return report
-}
-
 func TestModesAreBoundsAndOwnersAreRoot(t *testing.T) {
 	tests := []struct {
 		name string
@@ -84,17 +74,17 @@ func TestModesAreBoundsAndOwnersAreRoot(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			h := guarded(test.have)
-			if err := tidied(t, h, dockerPolicy()).Failed(); err != nil {
+			if err := apply(t, h, dockerPolicy(), onlyFiles).Failed(); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff("access:"+test.have.Path+" "+test.want+"\n", h.String()); diff != "" {
 				t.Errorf("after an apply (-want +got):\n%s", diff)
 			}
 			before := h.String()
-			if report := tidied(t, h, dockerPolicy()); report.Changed() {
+			if report := apply(t, h, dockerPolicy(), onlyFiles); report.Changed() {
 				t.Errorf("a second apply changed %+v", report.Parts)
 			}
-			tidied(t, h, &policy.Policy{})
+			apply(t, h, &policy.Policy{}, onlyFiles)
 			have := test.have
 			prior := resource.Access{Path: have.Path, Owner: have.Owner, Group: have.Group, Mode: have.Mode}
 			if diff := cmp.Diff("access:"+have.Path+" "+prior.String()+"\n", h.String()); diff != "" {
@@ -111,7 +101,7 @@ func TestTheOwnersGroupOfTheSocketCounts(t *testing.T) {
 	} {
 		h := guarded(path(facts.UseDockerSock, "/run/docker.sock", "root", "users", 0o660))
 		change(&h.Is)
-		tidied(t, h, dockerPolicy())
+		apply(t, h, dockerPolicy(), onlyFiles)
 		if got := h.String(); got != "access:/run/docker.sock root:operators 0660\n" {
 			t.Errorf("%s: %s", name, got)
 		}
@@ -121,10 +111,10 @@ func TestTheOwnersGroupOfTheSocketCounts(t *testing.T) {
 func TestDirectoriesAreTightenedBeforeWhatIsBelow(t *testing.T) {
 	loose := facts.Loose{Path: "/etc/docker", Why: "can be written by everybody"}
 	h := guarded(path(facts.UseConfigDir, "/etc/docker", "root", "root", 0o777), path(facts.UseConfig, "/etc/docker/daemon.json", "root", "root", 0o666, loose))
-	if err := tidied(t, h, dockerPolicy()).Failed(); err != nil {
+	if err := apply(t, h, dockerPolicy(), onlyFiles).Failed(); err != nil {
 		t.Fatal(err)
 	}
-	tidied(t, h, &policy.Policy{})
+	apply(t, h, &policy.Policy{}, onlyFiles)
 	var written []string
 	for line := range strings.Lines(h.Log()) {
 		if what, ok := strings.CutPrefix(line, "write access:"); ok {
@@ -150,7 +140,7 @@ func TestPathsThatOthersControlAreLeftAlone(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := guarded(path(facts.UseConfig, "/etc/docker/daemon.json", "root", "root", test.mode, link))
 			before := h.String()
-			report := tidied(t, h, dockerPolicy())
+			report := apply(t, h, dockerPolicy(), onlyFiles)
 			if failed := report.Failed(); (failed != nil) != test.fails || failed != nil && !strings.Contains(failed.Error(), "belongs to user 1000") {
 				t.Errorf("error %v, want one: %t", failed, test.fails)
 			}
@@ -168,7 +158,7 @@ func TestAModeThatCanNotBeChangedPutsTheOthersBack(t *testing.T) {
 	h := guarded(path(facts.UseUnit, "/a", "root", "root", 0o666), path(facts.UseUnit, "/b", "root", "root", 0o666))
 	before := h.String()
 	h.Fail = map[string]error{"write access:/b": errors.New("operation not permitted")}
-	if err := tidied(t, h, dockerPolicy()).Failed(); err == nil {
+	if err := apply(t, h, dockerPolicy(), onlyFiles).Failed(); err == nil {
 		t.Error("the run counts as good")
 	}
 	if diff := cmp.Diff(before, h.String()); diff != "" {
@@ -178,7 +168,7 @@ func TestAModeThatCanNotBeChangedPutsTheOthersBack(t *testing.T) {
 
 func TestHandsThatLoosenAModeAreNamedAndUndone(t *testing.T) {
 	h := guarded(path(facts.UseConfig, "/c", "root", "root", 0o640), path(facts.UseUnit, "/u", "root", "root", 0o666))
-	tidied(t, h, dockerPolicy())
+	apply(t, h, dockerPolicy(), onlyFiles)
 	loosen := func(name string, mode uint32) {
 		a := resource.Access{Path: name, Owner: "root", Group: "root", Mode: mode}
 		h.State[a.ID()] = a
@@ -186,7 +176,7 @@ func TestHandsThatLoosenAModeAreNamedAndUndone(t *testing.T) {
 	}
 	loosen("/u", 0o777)
 	loosen("/c", 0o664)
-	report := tidied(t, h, dockerPolicy())
+	report := apply(t, h, dockerPolicy(), onlyFiles)
 	want := "files\n  ~ /c: root:root 0664 -> root:root 0644  # first run\n  ~ /u: root:root 0777 -> root:root 0644  # drift\n\n"
 	if diff := cmp.Diff(want, strings.ReplaceAll(shown(t, report), ".:0, ", "")); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
@@ -197,7 +187,7 @@ func TestASocketThatSystemdMakesLooseIsSaid(t *testing.T) {
 	for mode, want := range map[string]int{"": 0, "0660": 0, "0600": 0, "0666": 1, "662": 1, "x": 0} {
 		h := guarded()
 		h.Is.Socket = facts.DockerSocket{Mode: mode, ModeFrom: "/etc/systemd/system/docker.socket.d/a.conf:2"}
-		if notes := tidied(t, h, dockerPolicy()).Parts[0].Notes; len(notes) != want {
+		if notes := apply(t, h, dockerPolicy(), onlyFiles).Parts[0].Notes; len(notes) != want {
 			t.Errorf("SocketMode=%s: notes %+v, want %d", mode, notes, want)
 		}
 	}

@@ -57,19 +57,10 @@ func shown(t *testing.T, report *provision.Report) string {
 	return out.String()
 }
 
-func applyKernel(t *testing.T, h *hosttest.Host, p *policy.Policy) *provision.Report {
-	t.Helper()
-	report, err := provision.Apply(t.Context(), h, h, p, onlyKernel)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return report
-}
-
 func TestKernelSettingsComeAndGo(t *testing.T) {
 	h := kernelHost(map[string]string{"kernel/kptr_restrict": "0", "kernel/dmesg_restrict": "1", "kernel/yama/ptrace_scope": "2"})
 	before := h.String()
-	report := applyKernel(t, h, sysctlPolicy(t, `"vm.swappiness" = 10`))
+	report := apply(t, h, sysctlPolicy(t, `"vm.swappiness" = 10`), onlyKernel)
 	want := `file:/etc/sysctl.d/60-molo.conf
 sysctl:kernel/dmesg_restrict = 1
 sysctl:kernel/kptr_restrict = 1
@@ -82,10 +73,10 @@ sysctl:kernel/yama/ptrace_scope = 2
 		!strings.Contains(said, "  * this kernel has no setting vm.swappiness # policies.hcl:2\n") {
 		t.Errorf("the report does not say what changed and what is not there:\n%s", said)
 	}
-	if report := applyKernel(t, h, sysctlPolicy(t, `"vm.swappiness" = 10`)); report.Changed() {
+	if report := apply(t, h, sysctlPolicy(t, `"vm.swappiness" = 10`), onlyKernel); report.Changed() {
 		t.Errorf("a second apply changed something:\n%s", shown(t, report))
 	}
-	applyKernel(t, h, &policy.Policy{})
+	apply(t, h, &policy.Policy{}, onlyKernel)
 	if diff := cmp.Diff(before, h.String()); diff != "" {
 		t.Errorf("after the block is gone (-before +after):\n%s", diff)
 	}
@@ -93,9 +84,9 @@ sysctl:kernel/yama/ptrace_scope = 2
 
 func TestTheFileGoesEvenIfNobodyRemembersIt(t *testing.T) {
 	h := kernelHost(map[string]string{"kernel/kptr_restrict": "0"})
-	applyKernel(t, h, sysctlPolicy(t, ""))
+	apply(t, h, sysctlPolicy(t, ""), onlyKernel)
 	h.Kept = provision.Memory{}
-	applyKernel(t, h, &policy.Policy{})
+	apply(t, h, &policy.Policy{}, onlyKernel)
 	if _, there := h.State[resource.File{Path: kernel.File}.ID()]; there {
 		t.Errorf("the file is still there:\n%s", h)
 	}
@@ -103,11 +94,11 @@ func TestTheFileGoesEvenIfNobodyRemembersIt(t *testing.T) {
 
 func TestASettingTurnedByHandIsNamedAndTurnedBack(t *testing.T) {
 	h := kernelHost(map[string]string{"kernel/kptr_restrict": "0"})
-	applyKernel(t, h, sysctlPolicy(t, ""))
+	apply(t, h, sysctlPolicy(t, ""), onlyKernel)
 	s := resource.Sysctl{Name: "kernel/kptr_restrict", Value: "0"}
 	h.State[s.ID()] = s
 	h.React(h, "")
-	if said := shown(t, applyKernel(t, h, sysctlPolicy(t, ""))); !strings.Contains(said, "~ kernel.kptr_restrict = 0 -> 1  # policies.hcl:1, drift\n") {
+	if said := shown(t, apply(t, h, sysctlPolicy(t, ""), onlyKernel)); !strings.Contains(said, "~ kernel.kptr_restrict = 0 -> 1  # policies.hcl:1, drift\n") {
 		t.Errorf("the report does not name the drift:\n%s", said)
 	}
 }
@@ -116,7 +107,7 @@ func TestASettingThatTheKernelRefusesPutsTheOthersBack(t *testing.T) {
 	h := kernelHost(map[string]string{"kernel/dmesg_restrict": "0", "kernel/kptr_restrict": "0"})
 	before := h.String()
 	h.Fail = map[string]error{"write sysctl:kernel/kptr_restrict": errors.New("read-only file system")}
-	if report := applyKernel(t, h, sysctlPolicy(t, "")); report.Failed() == nil {
+	if report := apply(t, h, sysctlPolicy(t, ""), onlyKernel); report.Failed() == nil {
 		t.Error("the run counts as good")
 	}
 	if diff := cmp.Diff(before, h.String()); diff != "" {

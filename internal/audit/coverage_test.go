@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"molo/internal/golden"
 )
 
 // How the audit covers a check of docker-bench-security.
@@ -195,5 +197,5 @@ func TestTheDocumentSaysWhatTheCodeDoes(t *testing.T) {
 		}
 		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", row.id, row.how, strings.TrimSpace(names), row.note)
 	}
-	golden(t, path, out.String())
+	golden.Check(t, path, out.String(), *update)
 }

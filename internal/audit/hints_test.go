@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"molo/internal/facts"
+	"molo/internal/golden"
 )
 
 // worst is a container that gets everything wrong that can be.
@@ -65,7 +66,7 @@ func TestHintsForTheWorstContainer(t *testing.T) {
 	if err := WriteHints(&out, []Hint{h}); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/hints.txt", out.String())
+	golden.Check(t, "testdata/hints.txt", out.String(), *update)
 	if strings.Contains(out.String(), "correct-horse") {
 		t.Error("the value of an option of the log is in the hints")
 	}

@@ -3,7 +3,6 @@ package audit
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"molo/internal/facts"
+	"molo/internal/golden"
 )
 
 // find returns the findings of a check.
@@ -132,24 +132,6 @@ func TestFailsCountsALevelAndThoseAboveIt(t *testing.T) {
 	}
 }
 
-// golden compares text with a file, or rewrites the file.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("reading the golden file: %v; -update makes it", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
 // troubled is a host with a bit of everything: failures of one check in several
 // containers, something unknown, something exempt.
 func troubled(t *testing.T) Report {
@@ -178,7 +160,7 @@ func TestTheReportReadsWellAt80Columns(t *testing.T) {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
-	golden(t, "testdata/report.txt", out.String())
+	golden.Check(t, "testdata/report.txt", out.String(), *update)
 }
 
 func TestTheReportAsJSON(t *testing.T) {
@@ -187,7 +169,7 @@ func TestTheReportAsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/report.json", string(text)+"\n")
+	golden.Check(t, "testdata/report.json", string(text)+"\n", *update)
 }
 
 // hostile lists what names, labels, tags and paths of containers can hold.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"molo/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/daemon-json.md; with the lab's tests, what real daemons say")
@@ -229,23 +229,5 @@ func TestEveryProblemIsOneThatPeopleCanActOn(t *testing.T) {
 			fmt.Fprintf(&out, "  %s\n", strings.ReplaceAll(p.String(), "\n", "\n    "))
 		}
 	}
-	golden(t, "testdata/said.txt", out.String())
-}
-
-// golden compares got with a file, or rewrites the file.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("reading the golden file: %v; -update makes it", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
+	golden.Check(t, "testdata/said.txt", out.String(), *update)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"molo/internal/golden"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -154,5 +156,5 @@ func TestFlagsAreReadAsDockerdDoes(t *testing.T) {
 }
 
 func TestReferenceIsMadeFromTheTable(t *testing.T) {
-	golden(t, "../../docs/daemon-json.md", string(Reference()))
+	golden.Check(t, "../../docs/daemon-json.md", string(Reference()), *update)
 }

@@ -9,28 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"molo/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files and docs/policy.md")
-
-// golden compares got with a file, or rewrites the file.
-func golden(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("reading the golden file: %v; -update makes it", err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 // corpus returns the policies of a directory of testdata by the path of their
 // golden file without its extension: a file is a policy, and so is a directory.
@@ -101,7 +83,7 @@ func TestBadPoliciesAreRefusedWithPlaceReasonAndHint(t *testing.T) {
 			if p != nil || !diags.HasErrors() {
 				t.Fatalf("a bad policy was accepted: %+v", p)
 			}
-			golden(t, path+".txt", rendered(t, diags))
+			golden.Check(t, path+".txt", string(rendered(t, diags)), *update)
 		})
 	}
 }
@@ -112,7 +94,7 @@ func TestDiagnosticsAsJSONHaveTerraformsShape(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/bad/several_errors.hcl.diagnostics", append(got, '\n'))
+	golden.Check(t, "testdata/bad/several_errors.hcl.diagnostics", string(append(got, '\n')), *update)
 	for _, d := range diags.Entries() {
 		if marked := d.Snippet.Code[d.Snippet.HighlightStartOffset:d.Snippet.HighlightEndOffset]; marked == "" || strings.Contains(marked, "\n") {
 			t.Errorf("%s: the snippet marks %q", d.Summary, marked)
@@ -127,9 +109,9 @@ func TestGoodPoliciesDecodeToTheirDump(t *testing.T) {
 			if p == nil {
 				t.Fatalf("a good policy was refused:\n%s", rendered(t, diags))
 			}
-			golden(t, path+".dump", dump(t, p, strings.Contains(path, "ranges.hcl")))
+			golden.Check(t, path+".dump", string(dump(t, p, strings.Contains(path, "ranges.hcl"))), *update)
 			if diags.Len() > 0 {
-				golden(t, path+".txt", rendered(t, diags))
+				golden.Check(t, path+".txt", string(rendered(t, diags)), *update)
 			}
 		})
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"molo/internal/golden"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 )
@@ -158,7 +160,7 @@ func TestTheExampleWithAllItsCommentsTurnedOnIsGood(t *testing.T) {
 }
 
 func TestTheReferenceIsWhatTheTableSays(t *testing.T) {
-	golden(t, "../../docs/policy.md", Reference())
+	golden.Check(t, "../../docs/policy.md", string(Reference()), *update)
 	for _, r := range rows() {
 		if !r.label && !bytes.Contains(Reference(), []byte("- **`"+r.attr.name+"`**")) {
 			t.Errorf("%s is not in the reference", r)

@@ -2,7 +2,6 @@ package report
 
 import (
 	"flag"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"molo/internal/audit"
 	"molo/internal/facts"
+	"molo/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -67,29 +67,11 @@ func written(t *testing.T, f Format, r audit.Report) string {
 	return out.String()
 }
 
-// golden compares text with a file, or rewrites the file.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("reading the golden file: %v; -update makes it", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
 func TestEveryFormat(t *testing.T) {
 	files := map[Format]string{Table: "table.txt", JSON: "report.json", SARIF: "report.sarif", JUnit: "junit.xml", Prometheus: "molo-audit.prom", HTML: "page.html"}
 	for _, f := range Formats() {
 		t.Run(string(f), func(t *testing.T) {
-			golden(t, "testdata/"+files[f], written(t, f, sampleReport("web")))
+			golden.Check(t, "testdata/"+files[f], written(t, f, sampleReport("web")), *update)
 		})
 	}
 	if err := Write(&strings.Builder{}, "pdf", audit.Report{}); err == nil {
