@@ -84,16 +84,5 @@ func WriteReport(path string, data []byte, mode fs.FileMode) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(mode))
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	defer pending.Cleanup() //nolint:errcheck // after a successful rename there is nothing to clean up
-	if _, err := pending.Write(data); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	if err := pending.CloseAtomicallyReplace(); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return syncDir(filepath.Dir(path))
+	return swapIn(path, data, renameio.WithStaticPermissions(mode), func(*os.File) error { return nil })
 }

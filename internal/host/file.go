@@ -20,12 +20,18 @@ func replace(path string, data []byte, mode fs.FileMode, keepMode bool) error {
 	if err != nil {
 		return err
 	}
-	pending, err := renameio.NewPendingFile(path, renameio.WithPermissions(mode), renameio.WithTempDir(filepath.Dir(path)))
+	return swapIn(path, data, renameio.WithPermissions(mode), func(f *os.File) error { return keepOwner(f, path, keepMode) })
+}
+
+// swapIn puts a new file in the place of whatever the path names, whole or not at all.
+// prepare gets the file while it is still empty.
+func swapIn(path string, data []byte, mode renameio.Option, prepare func(*os.File) error) error {
+	pending, err := renameio.NewPendingFile(path, mode, renameio.WithTempDir(filepath.Dir(path)))
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	defer pending.Cleanup() //nolint:errcheck // after a successful rename there is nothing to clean up
-	if err := keepOwner(pending.File, path, keepMode); err != nil {
+	if err := prepare(pending.File); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	if _, err := pending.Write(data); err != nil {

@@ -40,7 +40,11 @@ func (h *Host) WriteFile(name string, data []byte, mode fs.FileMode) error {
 }
 
 // Push copies a file of the machine to the host, with its mode.
-func (h *Host) Push(local, name string) error {
+func (h *Host) Push(local, name string) error { return push(h, local, name) }
+
+func push(to interface {
+	WriteFile(name string, data []byte, mode fs.FileMode) error
+}, local, name string) error {
 	info, err := os.Stat(local)
 	if err != nil {
 		return err
@@ -49,7 +53,7 @@ func (h *Host) Push(local, name string) error {
 	if err != nil {
 		return err
 	}
-	return h.WriteFile(name, data, info.Mode())
+	return to.WriteFile(name, data, info.Mode())
 }
 
 // open opens a file as the host itself would: absolute links, and .. at the top, stay inside its root.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
-	"os"
 	"path"
 	"time"
 )
@@ -133,14 +132,4 @@ func (v *VM) ReadFile(name string) ([]byte, error) {
 }
 
 // Push copies a file of this machine to the virtual one, with its mode. It is slow: what is large belongs in the seed.
-func (v *VM) Push(local, name string) error {
-	info, err := os.Stat(local)
-	if err != nil {
-		return err
-	}
-	data, err := os.ReadFile(local)
-	if err != nil {
-		return err
-	}
-	return v.WriteFile(name, data, info.Mode())
-}
+func (v *VM) Push(local, name string) error { return push(v, local, name) }
