@@ -32,7 +32,7 @@ func (s *Step) foresee(ctx context.Context, h Host, d facts.Docker) error {
 		return fmt.Errorf("foreseeing what dockerd makes of %s: %w", DaemonJSON, err)
 	}
 	var lives []Trouble
-	if d.Running && !d.ConfigNewer {
+	if d.Running && !d.ConfigNewer && slices.ContainsFunc(after, func(t Trouble) bool { return t.Stops }) {
 		if lives, err = h.Foresee(ctx, d, nil); err != nil {
 			return fmt.Errorf("foreseeing what dockerd makes of %s: %w", DaemonJSON, err)
 		}
@@ -92,25 +92,25 @@ func (s Step) laterNotes(d facts.Docker) []Note {
 			own++
 		}
 	}
-	keep := map[daemonjson.Effect]string{}
-	for effect, n := range map[daemonjson.Effect]int{daemonjson.NextStart: len(running(d)), daemonjson.NewContainers: len(d.Containers)} {
-		if n > 0 {
-			keep[effect] = keepAsIs(n, "container")
-		}
-	}
-	if own > 0 {
-		keep[daemonjson.NewNetworks] = keepAsIs(own, "network")
-	}
 	var notes []Note
-	for _, effect := range []daemonjson.Effect{daemonjson.NextStart, daemonjson.NewContainers, daemonjson.NewNetworks} {
+	for _, there := range []struct {
+		effect daemonjson.Effect
+		n      int
+		noun   string
+	}{
+		{daemonjson.NextStart, len(running(d)), "container"},
+		{daemonjson.NewContainers, len(d.Containers), "container"},
+		{daemonjson.NewNetworks, own, "network"},
+	} {
 		var keys []string
 		for _, c := range s.Changes {
-			if c.effect() == effect && keep[effect] != "" && !slices.Contains(keys, c.Title()) {
+			if c.effect() == there.effect && !slices.Contains(keys, c.Title()) {
 				keys = append(keys, c.Title())
 			}
 		}
-		if len(keys) > 0 {
-			notes = append(notes, Note{Text: fmt.Sprintf("holds %s, %s: %s", effect, keep[effect], strings.Join(keys, ", "))})
+		if there.n > 0 && len(keys) > 0 {
+			text := fmt.Sprintf("holds %s, %s: %s", there.effect, keepAsIs(there.n, there.noun), strings.Join(keys, ", "))
+			notes = append(notes, Note{Text: text})
 		}
 	}
 	return notes
@@ -118,7 +118,7 @@ func (s Step) laterNotes(d facts.Docker) []Note {
 
 func keepAsIs(n int, noun string) string {
 	if n == 1 {
-		return "1 " + noun + " keeps what it has"
+		return count(n, noun) + " keeps what it has"
 	}
-	return fmt.Sprintf("%d %ss keep what they have", n, noun)
+	return count(n, noun) + " keep what they have"
 }

@@ -80,11 +80,7 @@ func (part *Part) mapIDs(p *policy.Docker, d facts.Docker) error {
 	if remap.value == nil || *remap.value != "default" {
 		return nil
 	}
-	files := subid.Files{
-		UID: subid.Parse(subid.UIDFile, d.SubIDs.UIDs), GID: subid.Parse(subid.GIDFile, d.SubIDs.GIDs),
-		Users: subid.ParseAccounts(d.SubIDs.Users), Groups: subid.ParseAccounts(d.SubIDs.Groups),
-	}
-	first, ok := files.Free()
+	first, ok := subid.ParseFiles(d.SubIDs.UIDs, d.SubIDs.GIDs, d.SubIDs.Users, d.SubIDs.Groups).Free()
 	if !ok {
 		return fmt.Errorf("%s: no %d ids are left for containers in %s and %s\nhint: take out ranges that nobody uses", From(p.UsernsRemap.Range), subid.Count, subid.UIDFile, subid.GIDFile)
 	}

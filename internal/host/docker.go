@@ -19,7 +19,6 @@ import (
 	"github.com/moby/moby/client"
 
 	"molo/internal/facts"
-	"molo/internal/subid"
 	"molo/provision"
 )
 
@@ -50,13 +49,7 @@ func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts, engine engineRea
 		unread(provision.DaemonJSON, err)
 	}
 	d.Config = config
-	for path, text := range map[string]*string{
-		subid.UIDFile: &d.SubIDs.UIDs, subid.GIDFile: &d.SubIDs.GIDs, subid.UsersFile: &d.SubIDs.Users, subid.GroupsFile: &d.SubIDs.Groups,
-	} {
-		if *text, err = h.readOptional(path); err != nil {
-			unread(path, err)
-		}
-	}
+	d.SubIDs = h.subIDs(unread)
 	d.Installed = h.dockerd() != ""
 	d.DataOnDisk = h.dataOnDisk()
 	var pid uint32

@@ -29,10 +29,7 @@ func (h *Host) Foresee(ctx context.Context, d facts.Docker, changes []provision.
 	if err != nil {
 		return nil, err
 	}
-	ids, err := h.Subids()
-	if err != nil {
-		return nil, err
-	}
+	ids := subid.ParseFiles(d.SubIDs.UIDs, d.SubIDs.GIDs, d.SubIDs.Users, d.SubIDs.Groups)
 	version, _ := daemonjson.ParseVersion(d.Version) // not known before Docker is installed
 	in := daemonjson.Input{
 		Config: text, Version: version, Flags: d.Flags, Swarm: d.Effective.Swarm,

@@ -13,7 +13,8 @@ import (
 // stops lists the keys for which dockerd would not start with this daemon.json.
 func stops(t *testing.T, h *Host, config string) string {
 	t.Helper()
-	all, err := h.Foresee(context.Background(), facts.Docker{Version: "28.5.2", Config: config}, nil)
+	ids := h.subIDs(func(path string, err error) { t.Fatalf("%s: %v", path, err) })
+	all, err := h.Foresee(context.Background(), facts.Docker{Version: "28.5.2", Config: config, SubIDs: ids}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

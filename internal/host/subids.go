@@ -7,10 +7,24 @@ import (
 	"os"
 	"strings"
 
+	"molo/internal/facts"
 	"molo/internal/resource"
 	"molo/internal/subid"
 	"molo/provision"
 )
+
+// subIDs reads the files that say which ids of the host are whose. A file that is not
+// there is empty.
+func (h *Host) subIDs(unread func(path string, err error)) facts.SubIDs {
+	read := func(path string) string {
+		text, err := h.readOptional(path)
+		if err != nil {
+			unread(path, err)
+		}
+		return text
+	}
+	return facts.SubIDs{UIDs: read(subid.UIDFile), GIDs: read(subid.GIDFile), Users: read(subid.UsersFile), Groups: read(subid.GroupsFile)}
+}
 
 // readSubIDs reads the first range of a user in /etc/subuid or /etc/subgid.
 func (h *Host) readSubIDs(where string) (resource.Resource, error) {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,18 +141,9 @@ func homes(users []subid.Account) []string {
 
 // Subids reads what the host says about subordinate ids.
 func (h *Host) Subids() (subid.Files, error) {
-	var f subid.Files
-	texts := map[string]string{}
-	for _, name := range []string{subid.UIDFile, subid.GIDFile, subid.UsersFile, subid.GroupsFile} {
-		text, err := h.readOptional(name)
-		if err != nil {
-			return f, err
-		}
-		texts[name] = text
-	}
-	f.UID, f.GID = subid.Parse(subid.UIDFile, texts[subid.UIDFile]), subid.Parse(subid.GIDFile, texts[subid.GIDFile])
-	f.Users, f.Groups = subid.ParseAccounts(texts[subid.UsersFile]), subid.ParseAccounts(texts[subid.GroupsFile])
-	return f, nil
+	var problem error
+	s := h.subIDs(func(_ string, err error) { problem = cmp.Or(problem, err) })
+	return subid.ParseFiles(s.UIDs, s.GIDs, s.Users, s.Groups), problem
 }
 
 // volumeAPI is dockerd.

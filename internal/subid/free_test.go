@@ -20,8 +20,7 @@ func TestFreeIDsAreNobodys(t *testing.T) {
 		{"an account in the way", "", "", "joined:x:150000:150000::/:/bin/sh\n", 150001, true},
 		{"all are taken", "anna:100000:4294867295\n", "", "", 4294967295, false},
 	} {
-		f := subid.Files{UID: subid.Parse(subid.UIDFile, tt.uids), GID: subid.Parse(subid.GIDFile, tt.gids), Users: subid.ParseAccounts(tt.users)}
-		if got, ok := f.Free(); ok != tt.ok || ok && got != tt.want {
+		if got, ok := subid.ParseFiles(tt.uids, tt.gids, tt.users, "").Free(); ok != tt.ok || ok && got != tt.want {
 			t.Errorf("%s: got %d, %t, want %d, %t", tt.name, got, ok, tt.want, tt.ok)
 		}
 	}

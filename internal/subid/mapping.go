@@ -14,6 +14,11 @@ type Files struct {
 	Users, Groups []Account
 }
 
+// ParseFiles reads the texts of UIDFile, GIDFile, UsersFile and GroupsFile.
+func ParseFiles(uids, gids, users, groups string) Files {
+	return Files{UID: Parse(UIDFile, uids), GID: Parse(GIDFile, gids), Users: ParseAccounts(users), Groups: ParseAccounts(groups)}
+}
+
 // Segment says that Count ids of containers, from Container on, are those from Host
 // on, on the host.
 type Segment struct {

@@ -74,11 +74,6 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// files reads the texts of the four files.
-func files(subuid, subgid, passwd, group string) Files {
-	return Files{UID: Parse(UIDFile, subuid), GID: Parse(GIDFile, subgid), Users: ParseAccounts(passwd), Groups: ParseAccounts(group)}
-}
-
 const (
 	passwd = "root:x:0:0:root:/root:/bin/bash\n# none\n+\nalice:x:1000:1000::/home/alice:/bin/sh\ndockremap:x:997:996::/home/dockremap:/bin/false\n"
 	ranges = "alice:100000:65536\ndockremap:165536:65536\n"
@@ -122,7 +117,7 @@ func TestMapping(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := files(test.subuid, test.subgid, passwd, "")
+			f := ParseFiles(test.subuid, test.subgid, passwd, "")
 			m, err := f.Mapping(f.User(test.remap))
 			if err != nil {
 				if err.Error() != test.wrong {
@@ -149,7 +144,7 @@ func TestAMappingIsFoundByTheNameOfItsDataRoot(t *testing.T) {
 		{"two of two lengths are not", "alice:1000000:9\nbob:1000000:10\n", "1000000.1000000", "the ranges of alice and bob in /etc/subuid and /etc/subgid begin at the same ids"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m, err := files(test.subuid, test.subuid, passwd, "").At(test.root)
+			m, err := ParseFiles(test.subuid, test.subuid, passwd, "").At(test.root)
 			if got := fmt.Sprint(err); err != nil && got != test.wrong || err == nil && (test.wrong != "" || m.Root() != test.root) {
 				t.Errorf("got %v, %v; want %q, error %q", m, err, test.root, test.wrong)
 			}
@@ -284,7 +279,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, p := range Check(files(test.subuid, test.subgid, test.passwd, test.group), test.remap, test.root) {
+			for _, p := range Check(ParseFiles(test.subuid, test.subgid, test.passwd, test.group), test.remap, test.root) {
 				got = append(got, p.Error())
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
