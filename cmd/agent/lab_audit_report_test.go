@@ -11,7 +11,6 @@ import (
 
 	"molo/certificate/certtest"
 	"molo/internal/audit"
-	"molo/internal/lab"
 	"molo/internal/lab/labtest"
 )
 
@@ -83,17 +82,10 @@ func (w *world) everyOutput(since string) {
 
 // TestAuditOfSites breaks what nginx serves in one way after the other.
 func TestAuditOfSites(t *testing.T) {
-	labtest.Need(t)
-	molo := build(t)
-	for _, release := range lab.Releases() {
-		t.Run(release, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, release, molo)
-			w.sh("docker run -d --name app -p 127.0.0.1:8081:80 server:1")
-			w.sh(tidyNginx)
-			w.sites(certtest.New(t))
-		})
-	}
+	everyWeb(t, func(w *world) {
+		w.sh(tidyNginx)
+		w.sites(certtest.New(w.T))
+	})
 }
 
 // sites checks the area sites, in a few states of the host.

@@ -10,8 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"molo/internal/audit"
-	"molo/internal/lab"
-	"molo/internal/lab/labtest"
 )
 
 // hardened are the members of a daemon.json that passes every check that it can pass in
@@ -26,18 +24,12 @@ func hardened() map[string]string {
 // everyAuditRelease runs a test on a host of each release with nothing wrong that can
 // be right in the lab.
 func everyAuditRelease(t *testing.T, test func(w *world)) {
-	labtest.Need(t)
-	molo := build(t)
-	for _, release := range lab.Releases() {
-		t.Run(release, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, release, molo)
-			w.updated()
-			w.write("/etc/audit/rules.d/docker.rules", "-w / -k everything\n")
-			w.sh(tidyNginx)
-			test(w)
-		})
-	}
+	everyRelease(t, func(w *world) {
+		w.updated()
+		w.write("/etc/audit/rules.d/docker.rules", "-w / -k everything\n")
+		w.sh(tidyNginx)
+		test(w)
+	})
 }
 
 // tidyNginx mends what the lint finds in Debian's nginx as it comes: its default site

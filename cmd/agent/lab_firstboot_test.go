@@ -53,17 +53,23 @@ func userData(t *testing.T, name, source string) string {
 	return place.ReplaceAllString(string(text), "      source: "+source+"\n")
 }
 
-// newBare boots a host on which Docker and molo never were; its first boot is yet to come.
-func newBare(t *testing.T, release string, seed map[string]string) *scene {
+// cargo returns what first boots bring along: the package, and a server for a container.
+func cargo(t *testing.T) (deb, server string) {
 	t.Helper()
 	deb, err := packaged()
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := lab.BuildStatic(t.Context(), lab.ServerPackage)
-	if err != nil {
+	if server, err = lab.BuildStatic(t.Context(), lab.ServerPackage); err != nil {
 		t.Fatal(err)
 	}
+	return deb, server
+}
+
+// newBare boots a host on which Docker and molo never were; its first boot is yet to come.
+func newBare(t *testing.T, release string, seed map[string]string) *scene {
+	t.Helper()
+	deb, server := cargo(t)
 	h := labtest.Boot(t, release)
 	s := &scene{world: &world{T: t, host: h, stranger: labtest.Peer(t, h, "internet")}}
 	for local, path := range map[string]string{deb: "/root/molo.deb", server: "/root/server"} {
@@ -156,13 +162,7 @@ func (s *scene) dockerVersion() string {
 
 // everyBare runs a test on such a host of each release, two at a time.
 func everyBare(t *testing.T, seed map[string]string, test func(s *scene)) {
-	labtest.Need(t)
-	for _, release := range lab.Releases() {
-		t.Run(release, func(t *testing.T) {
-			t.Parallel()
-			test(newBare(t, release, seed))
-		})
-	}
+	eachRelease(t, func(t *testing.T, release string) { test(newBare(t, release, seed)) })
 }
 
 func TestAFirstBootWithDocker(t *testing.T) {

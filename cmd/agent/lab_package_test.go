@@ -58,15 +58,9 @@ func newPackaged(t *testing.T, release string) *scene {
 	return s
 }
 
-// everyPackaged runs a test on such a host of each release, two at a time.
+// everyPackaged runs a test on such a host of each release.
 func everyPackaged(t *testing.T, test func(s *scene)) {
-	labtest.Need(t)
-	for _, release := range lab.Releases() {
-		t.Run(release, func(t *testing.T) {
-			t.Parallel()
-			test(newPackaged(t, release))
-		})
-	}
+	eachRelease(t, func(t *testing.T, release string) { test(newPackaged(t, release)) })
 }
 
 func TestThePackageIsTheSameBytesEachTime(t *testing.T) {

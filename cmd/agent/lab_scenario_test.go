@@ -39,16 +39,9 @@ const daemonPlain = `{"experimental": true, "ip6tables": true, "live-restore": t
 
 const firewallOnly = "firewall {}\n"
 
-// everyScene runs scenarios on a host of each release, two at a time.
+// everyScene runs scenarios on a host of each release.
 func everyScene(t *testing.T, test func(s *scene)) {
-	labtest.Need(t)
-	molo := build(t)
-	for _, release := range lab.Releases() {
-		t.Run(release, func(t *testing.T) {
-			t.Parallel()
-			test(newScene(t, release, molo))
-		})
-	}
+	eachWithMolo(t, func(t *testing.T, release, molo string) { test(newScene(t, release, molo)) })
 }
 
 func newScene(t *testing.T, release, molo string) *scene {

@@ -54,16 +54,27 @@ func (w *world) emulated() bool {
 const daemonV6 = "{\r\n\t\"ipv6\":true ,\"fixed-cidr-v6\":   \"2001:db8:d0c::/64\",\r\n\t\"experimental\":true,\"ip6tables\":true,\r\n\t" +
 	"\"max-concurrent-downloads\": 3,  \"labels\":[ \"a=\\u0062\",\"big=12345678901234567890\" ] }\r\n\r\n"
 
-// everyRelease runs a test on a host of each release, two at a time.
-func everyRelease(t *testing.T, test func(w *world)) {
+// eachRelease runs a test for each release, as many at a time as go test -parallel allows.
+func eachRelease(t *testing.T, test func(t *testing.T, release string)) {
 	labtest.Need(t)
-	molo := build(t)
 	for _, release := range lab.Releases() {
 		t.Run(release, func(t *testing.T) {
 			t.Parallel()
-			test(newWorld(t, release, molo))
+			test(t, release)
 		})
 	}
+}
+
+// eachWithMolo is eachRelease for tests that take molo as it is built, not packaged.
+func eachWithMolo(t *testing.T, test func(t *testing.T, release, molo string)) {
+	labtest.Need(t)
+	molo := build(t)
+	eachRelease(t, func(t *testing.T, release string) { test(t, release, molo) })
+}
+
+// everyRelease runs a test on a host of each release.
+func everyRelease(t *testing.T, test func(w *world)) {
+	eachWithMolo(t, func(t *testing.T, release, molo string) { test(newWorld(t, release, molo)) })
 }
 
 // build compiles molo once for a test and its subtests.

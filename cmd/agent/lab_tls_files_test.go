@@ -13,8 +13,6 @@ import (
 	"golang.org/x/net/quic"
 
 	"molo/certificate/certtest"
-	"molo/internal/lab"
-	"molo/internal/lab/labtest"
 )
 
 const ownSite = `site "app.example.no" {
@@ -28,22 +26,17 @@ const ownSite = `site "app.example.no" {
 
 // TestSitesWithTheOwnersFiles needs no authority, and no network.
 func TestSitesWithTheOwnersFiles(t *testing.T) {
-	labtest.Need(t)
-	molo := build(t)
-	for _, release := range lab.Releases() {
-		t.Run(release, func(t *testing.T) {
-			t.Parallel()
-			w := newTLSWorld(t, release, molo)
-			owner := certtest.New(t)
-			w.roots = x509.NewCertPool()
-			w.roots.AddCert(owner.Root)
-			w.step("files that don't fit change nothing", func(w *tlsWorld) { testFilesThatDoNotFit(w, owner) })
-			w.step("renewed files are served", func(w *tlsWorld) { testRenewedFiles(w, owner) })
-			w.step("certificates of clients", func(w *tlsWorld) { testClients(w, owner) })
-			w.step("HTTP/3", testHTTP3)
-			w.step("another site's server on the port", testForeignTLS)
-		})
-	}
+	eachWithMolo(t, func(t *testing.T, release, molo string) {
+		w := newTLSWorld(t, release, molo)
+		owner := certtest.New(t)
+		w.roots = x509.NewCertPool()
+		w.roots.AddCert(owner.Root)
+		w.step("files that don't fit change nothing", func(w *tlsWorld) { testFilesThatDoNotFit(w, owner) })
+		w.step("renewed files are served", func(w *tlsWorld) { testRenewedFiles(w, owner) })
+		w.step("certificates of clients", func(w *tlsWorld) { testClients(w, owner) })
+		w.step("HTTP/3", testHTTP3)
+		w.step("another site's server on the port", testForeignTLS)
+	})
 }
 
 // put writes a certificate that the owner has from somewhere.

@@ -167,25 +167,20 @@ func (w *tlsWorld) served(name string) {
 }
 
 func TestSitesOverTLS(t *testing.T) {
-	labtest.Need(t)
-	molo := build(t)
-	for _, release := range lab.Releases() {
-		t.Run(release, func(t *testing.T) {
-			t.Parallel()
-			w := newTLSWorld(t, release, molo)
-			w.policy(w.site("app.example.no", "") + w.site("www.example.no", ""))
-			w.step("from nothing to TLS in one apply", testFirstCertificate)
-			w.step("what a stranger sees", testTLSFromOutside)
-			w.step("renewal when the authority wants it", testRenewalByWindow)
-			w.step("a certificate that is deleted or damaged", testLostCertificates)
-			w.step("an order that is refused", testRefusedOrder)
-			w.step("an authority that does not answer", testSilentAuthority)
-			w.step("a run that is killed", testKilledOrders)
-			w.step("six days", testShortLived)
-			w.step("nginx starts after a reboot", testReboot)
-			w.step("nothing is left but certificates", testTLSUninstall)
-		})
-	}
+	eachWithMolo(t, func(t *testing.T, release, molo string) {
+		w := newTLSWorld(t, release, molo)
+		w.policy(w.site("app.example.no", "") + w.site("www.example.no", ""))
+		w.step("from nothing to TLS in one apply", testFirstCertificate)
+		w.step("what a stranger sees", testTLSFromOutside)
+		w.step("renewal when the authority wants it", testRenewalByWindow)
+		w.step("a certificate that is deleted or damaged", testLostCertificates)
+		w.step("an order that is refused", testRefusedOrder)
+		w.step("an authority that does not answer", testSilentAuthority)
+		w.step("a run that is killed", testKilledOrders)
+		w.step("six days", testShortLived)
+		w.step("nginx starts after a reboot", testReboot)
+		w.step("nothing is left but certificates", testTLSUninstall)
+	})
 }
 
 func testFirstCertificate(w *tlsWorld) {

@@ -84,14 +84,7 @@ func newVMScene(t *testing.T, release string) *vmScene {
 // vmSeed has the template for a host with Docker, the package, and an image for a container.
 func vmSeed(t *testing.T) map[string][]byte {
 	t.Helper()
-	deb, err := packaged()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := lab.BuildStatic(t.Context(), lab.ServerPackage)
-	if err != nil {
-		t.Fatal(err)
-	}
+	deb, server := cargo(t)
 	return map[string][]byte{
 		"user-data":   []byte(userData(t, "docker.yaml", vmApt) + containerFrom(lab.VMSeed)[1:]),
 		"molo.deb":    contents(t, deb),
