@@ -123,11 +123,6 @@ func (p Pair) strong() error {
 	return nil
 }
 
-// Path returns the path of a file of a certificate that molo has ordered.
-func Path(site, leaf, file string) string {
-	return Pairs + "/" + site + "/" + ID(leaf) + "/" + file
-}
-
 // ID is what the directory of a certificate is called.
 func ID(leaf string) string { return leaf[:min(16, len(leaf))] }
 

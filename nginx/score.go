@@ -2,9 +2,6 @@ package nginx
 
 import (
 	"strings"
-	"time"
-
-	"molo/internal/policy"
 )
 
 // Answer is what a browser learns of a site from one page of it.
@@ -79,22 +76,4 @@ func (a Answer) first(name string) string {
 		return strings.ToLower(strings.TrimSpace(v))
 	}
 	return ""
-}
-
-// Served is the answer of a site as the policy has it: over TLS, to which plain HTTP
-// leads, or in plain HTTP. It holds where the application adds no headers.
-func Served(s *policy.Site, tls bool, now time.Time) Answer {
-	a := Answer{Host: s.Name.V, TLS: tls, Plain: true, Headers: map[string][]string{}, Route: []string{"http://" + s.Name.V + "/"}}
-	for _, h := range s.Root.Headers {
-		if h.Value.V != "" {
-			a.Headers[h.Name] = []string{h.Value.V}
-		}
-	}
-	if tls {
-		a.Route = append(a.Route, "https://"+s.Name.V+"/")
-		if h, sent := HSTS(s.HSTS, now); sent {
-			a.Headers[h.Name] = []string{h.Value.V}
-		}
-	}
-	return a
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"molo/internal/policy"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -138,10 +140,28 @@ func TestScoreOfSites(t *testing.T) {
 	} {
 		t.Run("63 "+tc.name, func(t *testing.T) {
 			s := parseSites(t, "site \"a.no\" {\n upstream = \"127.0.0.1:1\"\n"+tc.headers+"\n}\n")[0]
-			got := Observe(Served(s, tc.tls, time.Time{}))
+			got := Observe(served(s, tc.tls, time.Time{}))
 			if got.Points != tc.points || got.Grade != tc.grade {
 				t.Errorf("%d points, %s, want %d, %s: %+v", got.Points, got.Grade, tc.points, tc.grade, got.Marks)
 			}
 		})
 	}
+}
+
+// served is the answer of a site as the policy has it: over TLS, to which plain HTTP
+// leads, or in plain HTTP. It holds where the application adds no headers.
+func served(s *policy.Site, tls bool, now time.Time) Answer {
+	a := Answer{Host: s.Name.V, TLS: tls, Plain: true, Headers: map[string][]string{}, Route: []string{"http://" + s.Name.V + "/"}}
+	for _, h := range s.Root.Headers {
+		if h.Value.V != "" {
+			a.Headers[h.Name] = []string{h.Value.V}
+		}
+	}
+	if tls {
+		a.Route = append(a.Route, "https://"+s.Name.V+"/")
+		if h, sent := HSTS(s.HSTS, now); sent {
+			a.Headers[h.Name] = []string{h.Value.V}
+		}
+	}
+	return a
 }

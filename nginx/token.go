@@ -50,16 +50,6 @@ func hostName(name string) (token, error) {
 	return bare(name), nil
 }
 
-// loopback returns an address and port on this host. A container published to
-// anything else can be reached past nginx.
-func loopback(upstream netip.AddrPort) (token, error) {
-	addr := upstream.Addr().Unmap()
-	if !addr.IsLoopback() || addr.Zone() != "" || upstream.Port() == 0 {
-		return token{}, fmt.Errorf("upstream %s is not an address and port of loopback, such as 127.0.0.1:8080", upstream)
-	}
-	return bare(netip.AddrPortFrom(addr, upstream.Port()).String()), nil
-}
-
 // portNumber returns a TCP port.
 func portNumber(port uint16) (token, error) {
 	if port == 0 {

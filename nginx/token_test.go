@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"molo/internal/policy"
 )
 
 // made is a value, and the token's text or part of the error.
@@ -52,17 +54,18 @@ func TestHostNameTakesNamesOnly(t *testing.T) {
 	})
 }
 
-func TestLoopbackTakesUpstreamsOfThisHostOnly(t *testing.T) {
-	addr := netip.MustParseAddrPort
-	tryAll(t, loopback, []made[netip.AddrPort]{
-		{"IPv4 loopback is an upstream", addr("127.1.2.3:80"), "127.1.2.3:80"},
-		{"IPv6 loopback is an upstream", addr("[::1]:80"), "[::1]:80"},
-		{"IPv4 mapped to IPv6 is written as IPv4", addr("[::ffff:127.0.0.1]:80"), "127.0.0.1:80"},
-		{"another address is not", addr("10.0.0.1:80"), "not an address and port of loopback"},
-		{"every address is not", addr("0.0.0.0:80"), "not an address and port of loopback"},
-		{"a zone is not", addr("[::1%a; return 200 x]:80"), "not an address and port of loopback"},
-		{"port 0 is not", addr("127.0.0.1:0"), "not an address and port of loopback"},
-		{"no address is not", netip.AddrPort{}, "not an address and port"},
+func TestAddressTakesOneServer(t *testing.T) {
+	at := func(s string) policy.Address { return policy.Address{TCP: netip.MustParseAddrPort(s)} }
+	tryAll(t, address, []made[policy.Address]{
+		{"IPv4 loopback is an upstream", at("127.1.2.3:80"), "127.1.2.3:80"},
+		{"IPv6 loopback is an upstream", at("[::1]:80"), "[::1]:80"},
+		{"a container's own address is", at("172.17.0.2:80"), "172.17.0.2:80"},
+		{"a socket is", policy.Address{Socket: "/run/app.sock"}, "unix:/run/app.sock"},
+		{"IPv4 mapped to IPv6 is not", at("[::ffff:127.0.0.1]:80"), "not an address and port of one server"},
+		{"every address is not", at("0.0.0.0:80"), "not an address and port of one server"},
+		{"a zone is not", at("[::1%a; return 200 x]:80"), "not an address and port of one server"},
+		{"port 0 is not", at("127.0.0.1:0"), "not an address and port of one server"},
+		{"no address is not", policy.Address{}, "not an address and port"},
 	})
 }
 

@@ -75,7 +75,8 @@ func issued(t *testing.T, site string, from time.Time) facts.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.ChainPath, c.KeyPath = certificate.Path(site, pair.Digest(), certificate.ChainFile), certificate.Path(site, pair.Digest(), certificate.KeyFile)
+	dir := certificate.Pairs + "/" + site + "/" + certificate.ID(pair.Digest()) + "/"
+	c.ChainPath, c.KeyPath = dir+certificate.ChainFile, dir+certificate.KeyFile
 	return c
 }
 
