@@ -41,7 +41,8 @@ func writeOutcome(out *strings.Builder, o Outcome) {
 		fmt.Fprintf(out, "  ? %s: %s\n", u.What, u.Why)
 	}
 	for _, n := range o.Notes {
-		fmt.Fprintf(out, "  * %s%s\n", n.Text, join(" ", aside(n.Where)))
+		text, hint, _ := strings.Cut(n.Text, "\n")
+		fmt.Fprintf(out, "  * %s%s%s\n", text, join(" ", aside(n.Where)), join("\n    ", hint))
 	}
 	if o.Err != nil {
 		fmt.Fprintf(out, "  x %s\n", strings.ReplaceAll(o.Err.Error(), "\n", "\n    "))

@@ -22,7 +22,7 @@ func (s statusJSON) text() string {
 	for _, o := range s.Parts {
 		fmt.Fprintf(&out, "  %-12s %s\n", o.Part, standing(o))
 		for _, n := range o.Notes {
-			fmt.Fprintf(&out, "               * %s\n", n.Text)
+			fmt.Fprintf(&out, "               * %s\n", strings.ReplaceAll(n.Text, "\n", "\n                 "))
 		}
 	}
 	for _, c := range s.Certificates {
