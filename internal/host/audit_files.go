@@ -2,15 +2,12 @@ package host
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"molo/internal/facts"
 	"molo/provision"
@@ -36,14 +33,13 @@ func (h *Host) guardedFiles(d facts.Docker) []facts.File {
 	}
 	add(facts.RoleConfigDir, "/etc/docker")
 	add(facts.RoleDaemonJSON, provision.DaemonJSON)
-	certificates, err := filepath.Glob(h.path("/etc/docker/certs.d/*/*.crt"))
-	if err == nil { // the pattern is fixed
-		for _, path := range certificates {
-			add(facts.RoleRegistryCert, filepath.Join("/", strings.TrimPrefix(path, h.root)))
-		}
+	if certificates, err := h.glob("/etc/docker/certs.d/*/*.crt"); err == nil { // the pattern is fixed
+		add(facts.RoleRegistryCert, certificates...)
 	}
 	for role, key := range map[facts.Role]string{facts.RoleCACert: "tlscacert", facts.RoleServerCert: "tlscert", facts.RoleServerKey: "tlskey"} {
-		add(role, tlsFile(d, key)...)
+		if path := daemonFile(d, key); path != "" {
+			add(role, path)
+		}
 	}
 	add(facts.RoleDockerSock, "/run/docker.sock")
 	add(facts.RoleContainerdSock, "/run/containerd/containerd.sock")
@@ -72,65 +68,21 @@ func (h *Host) program(name string) []string {
 	return nil
 }
 
-// tlsFile returns the file that a flag or daemon.json names, if any.
-func tlsFile(d facts.Docker, key string) []string {
-	for i, flag := range d.Flags {
-		if path, ok := strings.CutPrefix(flag, "--"+key+"="); ok {
-			return []string{path}
-		}
-		if flag == "--"+key && i+1 < len(d.Flags) {
-			return []string{d.Flags[i+1]}
-		}
-	}
-	var config map[string]json.RawMessage
-	var path string
-	if json.Unmarshal([]byte(d.Config), &config) != nil || json.Unmarshal(config[key], &path) != nil || path == "" {
-		return nil
-	}
-	return []string{path}
-}
-
 // guarded reads one file, or says why it can't be read. A path that leads nowhere is
 // no file.
 func (h *Host) guarded(role facts.Role, path string) []facts.File {
-	info, err := os.Stat(h.path(path))
+	var stat unix.Stat_t
+	err := unix.Stat(h.path(path), &stat)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return []facts.File{{Role: role, Path: path, Unread: unreadable("", "", err).Why}}
+	f := facts.File{Role: role, Path: path}
+	if err == nil {
+		f.Mode = stat.Mode & permissions
+		f.Owner, f.Group, err = h.names(stat)
 	}
-	f := facts.File{Role: role, Path: path, Mode: bits(info.Mode())}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		f.Owner = h.nameOf("/etc/passwd", stat.Uid)
-		f.Group = h.nameOf("/etc/group", stat.Gid)
+	if err != nil {
+		f.Unread = unreadable("", "", err).Why
 	}
 	return []facts.File{f}
-}
-
-// bits returns the mode as chmod(1) writes it.
-func bits(mode fs.FileMode) uint32 {
-	b := uint32(mode.Perm())
-	for flag, bit := range map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
-		if mode&flag != 0 {
-			b |= bit
-		}
-	}
-	return b
-}
-
-// nameOf looks a number up in passwd(5) or group(5) of the host; the number stands for
-// itself where it has no name.
-func (h *Host) nameOf(file string, id uint32) string {
-	number := strconv.FormatUint(uint64(id), 10)
-	data, err := os.ReadFile(h.path(file))
-	if err != nil {
-		return number
-	}
-	for line := range strings.Lines(string(data)) {
-		if f := strings.Split(line, ":"); len(f) > 3 && f[2] == number {
-			return f[0]
-		}
-	}
-	return number
 }
