@@ -198,9 +198,9 @@ func daemonListens(ctx context.Context) ([]string, error) {
 // auditRules reads the rules of the kernel's audit, and those that are loaded at boot.
 func (h *Host) auditRules(ctx context.Context) (facts.AuditRules, error) {
 	var r facts.AuditRules
-	paths, err := filepath.Glob(h.path("/etc/audit/rules.d/*.rules"))
+	paths, err := h.glob("/etc/audit/rules.d/*.rules")
 	if err != nil {
-		return r, fmt.Errorf("listing audit rules: %w", err)
+		return r, err
 	}
 	if h.exists("/etc/audit") {
 		if _, err := os.ReadDir(h.path("/etc/audit")); err != nil {
