@@ -44,10 +44,19 @@ func (s *scene) promptly() time.Duration {
 	return max(2*time.Second, 20*time.Since(began))
 }
 
-// comesInto waits until a probe has an outcome.
-func (s *scene) comesInto(name string, want outcome) {
+// follows runs a line while molo is at rest, and waits until a probe has an outcome.
+func (s *scene) follows(line, name string, want outcome) {
 	s.Helper()
-	limit, began := s.promptly(), time.Now()
+	s.quiet()
+	limit := s.promptly()
+	s.sh(line)
+	s.comesInto(name, want, limit)
+}
+
+// comesInto waits until a probe has an outcome.
+func (s *scene) comesInto(name string, want outcome, limit time.Duration) {
+	s.Helper()
+	began := time.Now()
 	for s.parse(name).try(shortly) != want {
 		if time.Since(began) > limit {
 			s.Errorf("%s is not %s after %s", name, want, limit)
@@ -60,14 +69,11 @@ func (s *scene) comesInto(name string, want outcome) {
 func (s *scene) followsUFW() {
 	s.Helper()
 	s.expect(map[string]outcome{"W tcp 8080": silent, "W tcp 9090": silent})
-	s.sh("ufw allow 8080/tcp")
-	s.comesInto("W tcp 8080", open)
+	s.follows("ufw allow 8080/tcp", "W tcp 8080", open)
 	s.expect(map[string]outcome{"W tcp 9090": silent})
-	s.sh("ufw delete allow 8080/tcp")
-	s.comesInto("W tcp 8080", silent)
+	s.follows("ufw delete allow 8080/tcp", "W tcp 8080", silent)
 	// The last of many changes in a row must not be lost while the first is dealt with.
-	s.sh("for port in 1 2 3 4 5 6 9090; do ufw allow $port/tcp; done")
-	s.comesInto("W tcp 9090", open)
+	s.follows("for port in 1 2 3 4 5 6 9090; do ufw allow $port/tcp; done", "W tcp 9090", open)
 	s.shut(func() {
 		s.sh("ufw reload")
 		s.converges("a reload of UFW")
@@ -116,9 +122,9 @@ const reinstall = repack + "dpkg --force-confold -i /root/docker.io.deb >/dev/nu
 // it running for ever, not even where it fails each time.
 func (s *scene) followsFiles() {
 	s.Helper()
-	began := s.quiet()
+	began, limit := s.quiet(), s.promptly()
 	s.policy("docker {}\nfirewall {\n  publish \"web\" {\n    ports = [9090]\n  }\n}\n")
-	s.comesInto("W tcp 9090", open)
+	s.comesInto("W tcp 9090", open, limit)
 	s.converges("a new policy")
 	s.sh(`sed -i 's/"icc": *false/"icc": true/' /etc/docker/daemon.json && grep -q '"icc": *true' /etc/docker/daemon.json`)
 	s.converges("a change of daemon.json")

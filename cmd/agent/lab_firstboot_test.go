@@ -173,8 +173,7 @@ func TestAFirstBootWithDocker(t *testing.T) {
 		s.converges("the first boot")
 		s.templatesAreSound()
 		s.shut(s.crashes, "W tcp 8080")
-		s.sh("ufw allow 8080/tcp")
-		s.comesInto("W tcp 8080", open)
+		s.follows("ufw allow 8080/tcp", "W tcp 8080", open)
 	})
 }
 
@@ -204,8 +203,7 @@ func TestAFirstBootWithoutDocker(t *testing.T) {
 		s.quiet()
 		s.neverBare()
 		s.same("the ids of containers", ids, s.sh("grep -h ^dockremap: /etc/subuid /etc/subgid"))
-		s.sh("ufw allow 8080/tcp")
-		s.comesInto("W tcp 8080", open)
+		s.follows("ufw allow 8080/tcp", "W tcp 8080", open)
 	})
 }
 
@@ -237,7 +235,6 @@ func TestAFirstBootOfAHoster(t *testing.T) {
 		s.neverBare()
 		s.converges("the customer's commands")
 		s.eventually("nginx serves the site", time.Minute, "curl -s -o /dev/null -w '%{http_code}' -H 'Host: app.example.no' http://127.0.0.1/ | grep -q 502")
-		s.sh("ufw allow 8080/tcp")
-		s.comesInto("W tcp 8080", open)
+		s.follows("ufw allow 8080/tcp", "W tcp 8080", open)
 	})
 }

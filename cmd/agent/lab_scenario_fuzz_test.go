@@ -81,6 +81,9 @@ func newOracle(s *scene) *oracle {
 	// The kernel answers a client with six ICMP errors at once and then with one a second
 	// (icmp(7)): behind a REJECT, silence would be a matter of luck.
 	s.sh("sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0")
+	// What one rule set has let in must not be remembered under the next: a client may get
+	// the same port again.
+	s.sh("sysctl -qw net.netfilter.nf_conntrack_udp_timeout=1 net.netfilter.nf_conntrack_udp_timeout_stream=1")
 	return o
 }
 

@@ -22,8 +22,7 @@ func (s *vmScene) dockersIPv6() {
 	}, "W tcp6 8090")
 	s.converges("a restart of Docker")
 	s.standsFirst()
-	s.sh("ufw allow 8090/tcp")
-	s.comesInto("W tcp6 8090", open)
+	s.follows("ufw allow 8090/tcp", "W tcp6 8090", open)
 }
 
 // standsFirst checks that the way through DOCKER-USER comes before whatever of Docker's

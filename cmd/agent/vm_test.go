@@ -160,13 +160,11 @@ func (s *vmScene) firstBoots() {
 // opensTo shows that the hammering would have seen an open port.
 func (s *vmScene) opensTo() {
 	s.Helper()
-	s.sh("ufw allow 8080/tcp")
-	s.comesInto("W tcp 8080", open)
+	s.follows("ufw allow 8080/tcp", "W tcp 8080", open)
 	if s.leaks(func() { time.Sleep(2 * time.Second) }, "W tcp 8080") == 0 {
 		s.Error("nobody gets into an open port: that a shut one stays shut shows nothing")
 	}
-	s.sh("ufw delete allow 8080/tcp")
-	s.comesInto("W tcp 8080", silent)
+	s.follows("ufw delete allow 8080/tcp", "W tcp 8080", silent)
 }
 
 // waits runs a line that may take longer than any other.
