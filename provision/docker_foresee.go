@@ -17,6 +17,7 @@ type Trouble struct {
 	Key   []string // from the outermost inwards; empty: the whole file
 	Text  string   // what, why, and what to do
 	Stops bool     // it must not come to that: dockerd or containers would not start, or share their ids with somebody
+	Later bool     // dockerd of a later release would not start
 }
 
 // foresee keeps changes of daemon.json back of which dockerd or its containers would not

@@ -158,7 +158,29 @@ func look(ctx context.Context, h *host.Host, p *policy.Policy) (audit.Input, err
 	if err := exposures(ctx, h, &in); err != nil {
 		in.Facts.Unread[facts.FromFirewall], _, _ = strings.Cut(err.Error(), "\n")
 	}
-	return in, nil
+	in.Foreseen, err = foreseen(ctx, h, f.Facts.Docker)
+	return in, err
+}
+
+// foreseen says what would go wrong when dockerd starts with its file as it is.
+func foreseen(ctx context.Context, h *host.Host, d facts.Docker) ([]audit.Problem, error) {
+	troubles, err := h.Foresee(ctx, d, nil)
+	if err != nil {
+		return nil, fmt.Errorf("foreseeing what dockerd makes of %s: %w", provision.DaemonJSON, err)
+	}
+	var all []audit.Problem
+	for _, t := range troubles {
+		if !t.Stops && !t.Later {
+			continue
+		}
+		p := audit.Problem{Later: t.Later}
+		p.What, p.Fix, _ = strings.Cut(strings.TrimPrefix(t.Text, provision.DaemonJSON+": "), "\nhint: ")
+		if len(t.Key) > 0 {
+			p.Key = t.Key[0]
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // exposures says who reaches which port now, and who should: by the policy, or by

@@ -268,6 +268,7 @@ func TestNamesOfContainersBreakNeitherTableNorJSON(t *testing.T) {
 // TestAuditEndsWhereDockerdHangs: a daemon that answers nothing ends in unknown, not in
 // a hang or a pass; and so does a user who may not ask.
 func TestAuditEndsWhereDockerdHangs(t *testing.T) {
+	foreseen := []string{"daemon-start", "daemon-next-engine"} // by the file alone
 	everyAuditRelease(t, func(w *world) {
 		w.sh("docker run -d --name web server:1")
 		r, err := w.host.Run(context.Background(), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "molo", "audit", "--json", "--fail-on", "never")
@@ -290,7 +291,7 @@ func TestAuditEndsWhereDockerdHangs(t *testing.T) {
 			if f.Status == audit.Unknown {
 				unknown++
 			}
-			if f.Status == audit.Pass && slices.Contains([]audit.Area{audit.AreaDaemon, audit.AreaContainers, audit.AreaImages}, f.Area) && f.Slug != "daemon-next-engine" {
+			if f.Status == audit.Pass && slices.Contains([]audit.Area{audit.AreaDaemon, audit.AreaContainers, audit.AreaImages}, f.Area) && !slices.Contains(foreseen, f.Slug) {
 				w.Errorf("%s passes, and dockerd hangs", f.Slug)
 			}
 		}
@@ -302,7 +303,7 @@ func TestAuditEndsWhereDockerdHangs(t *testing.T) {
 		}
 		w.sh("systemctl stop docker docker.socket")
 		for _, f := range w.report("--only", "daemon").Findings {
-			if f.Status == audit.Pass {
+			if f.Status == audit.Pass && !slices.Contains(foreseen, f.Slug) {
 				w.Errorf("%s passes, and dockerd does not run", f.Slug)
 			}
 		}

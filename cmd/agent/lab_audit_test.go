@@ -210,6 +210,7 @@ func TestAuditFindsWhatIsWrongWithTheDaemon(t *testing.T) {
 			{"cgroup-parent", []string{"cgroup-parent", `"x.slice"`}, []string{"daemon-cgroup-parent /etc/docker/daemon.json:2"}},
 			{"metrics-addr", []string{"metrics-addr", `"0.0.0.0:9323"`, "experimental", "true"}, []string{"daemon-metrics /etc/docker/daemon.json:8"}},
 			{"data-root", []string{"data-root", `"/srv/docker"`, "storage-driver", `"vfs"`}, []string{"host-partition /srv/docker"}},
+			{"a key that Docker 29 lacks", []string{"api-cors-header", `""`}, []string{"daemon-next-engine /etc/docker/daemon.json:2"}},
 			{"seccomp-profile", []string{"seccomp-profile", `"unconfined"`}, []string{"daemon-seccomp /etc/docker/daemon.json:8"}},
 		} {
 			if v.name == "seccomp-profile" && old {
@@ -223,6 +224,7 @@ func TestAuditFindsWhatIsWrongWithTheDaemon(t *testing.T) {
 			w.finds(v.name, daemon, want...)
 		}
 		w.drifts()
+		w.refused()
 		w.listens(daemon)
 		w.swarms(daemon)
 	})
@@ -242,6 +244,18 @@ func (w *world) drifts() {
 			w.Errorf("sides (-want +got):\n%s", diff)
 		}
 	}
+}
+
+// refused checks what is said of a file with which dockerd would not come back.
+func (w *world) refused() {
+	w.Helper()
+	w.daemon()
+	w.write("/etc/docker/daemon.json", daemonFile("bip", `"10.0.0.1/33"`))
+	w.finds("a file that dockerd would not start with", []string{"--only", "daemon-start,daemon-next-engine"}, "fail daemon-start /etc/docker/daemon.json:2")
+	w.sh("systemctl reset-failed docker.service docker.socket; ! systemctl restart docker")
+	w.finds("a dockerd that does not start", []string{"--only", "daemon-start"}, "fail daemon-start /etc/docker/daemon.json:2")
+	w.write("/etc/docker/daemon.json", "{")
+	w.finds("half a file", []string{"--only", "daemon-start"}, "fail daemon-start /etc/docker/daemon.json")
 }
 
 // listens checks that a socket of systemd's for dockerd is seen.

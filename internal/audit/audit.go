@@ -111,16 +111,16 @@ type Input struct {
 	// Now says who reaches which port by the rules that are loaded, and Promised by
 	// the policy, or by molo's defaults where it has no block firewall.
 	Now, Promised []firewall.Exposure
-	// NextEngine holds what would keep the next release of Docker from starting with
-	// this daemon.json; nil where nobody has looked.
-	NextEngine []Problem
+	// Foreseen holds what would go wrong when dockerd starts with daemon.json as it is.
+	Foreseen []Problem
 }
 
-// Problem is something in a file that has to be changed.
+// Problem is something in daemon.json that has to be changed.
 type Problem struct {
-	Where string // "/etc/docker/daemon.json:3"
+	Key   string // at the top of the file; empty: the whole file
 	What  string
 	Fix   string
+	Later bool // this release of Docker takes it, a later one does not
 }
 
 // Check judges a host. Findings come in the order of the report.

@@ -116,7 +116,7 @@ host {
 ` + siteWithFiles,
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings := Check(Input{Policy: parse(t, text), Facts: clean(t), Now: shut(), Promised: shut(), NextEngine: []Problem{}})
+			findings := Check(Input{Policy: parse(t, text), Facts: clean(t), Now: shut(), Promised: shut()})
 			if got := bad(findings); got != nil {
 				t.Errorf("findings:\n%s", strings.Join(got, "\n"))
 			}
@@ -141,17 +141,17 @@ func opened() []firewall.Exposure {
 
 // violation is a host with one thing wrong.
 type violation struct {
-	name   string
-	policy string
-	broken func(*facts.Audit)
-	now    []firewall.Exposure
-	next   []Problem
-	want   []string
+	name     string
+	policy   string
+	broken   func(*facts.Audit)
+	now      []firewall.Exposure
+	foreseen []Problem
+	want     []string
 }
 
 func (v violation) check(t *testing.T) {
 	t.Helper()
-	in := Input{Policy: parse(t, v.policy), Facts: clean(t), Now: shut(), Promised: shut(), NextEngine: v.next}
+	in := Input{Policy: parse(t, v.policy), Facts: clean(t), Now: shut(), Promised: shut(), Foreseen: v.foreseen}
 	if v.now != nil {
 		in.Now = v.now
 	}
@@ -195,7 +195,7 @@ func TestEveryCheckIsWhole(t *testing.T) {
 
 func TestEveryFailureSaysWhatWasWantedAndHowToFixIt(t *testing.T) {
 	for _, v := range violations() {
-		in := Input{Policy: parse(t, v.policy), Facts: clean(t), Now: shut(), Promised: shut(), NextEngine: v.next}
+		in := Input{Policy: parse(t, v.policy), Facts: clean(t), Now: shut(), Promised: shut(), Foreseen: v.foreseen}
 		if v.now != nil {
 			in.Now = v.now
 		}

@@ -33,7 +33,7 @@ func auditRuleChecks() []check {
 	return []check{{
 		slug: "host-audit-rules", title: "The kernel logs who uses and changes Docker's files", area: AreaHost, level: Info, cis: numbers,
 		needs: []facts.Source{facts.FromAuditRules},
-		want:  "a rule of the audit that covers the file", fix: "apt install auditd, and write -w FILE -p wa -k docker into /etc/audit/rules.d/docker.rules (-p x for programs)",
+		want:  "a rule of the audit that covers the file", fix: `apt install auditd, and docker { audit_rules = "cis" } for molo apply`,
 		judge: auditRules,
 	}}
 }

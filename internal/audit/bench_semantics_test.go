@@ -272,7 +272,7 @@ func benchScenarios() []violation {
 		}},
 	}
 	for _, v := range violations() {
-		if v.policy == "" && v.next == nil {
+		if v.policy == "" && v.foreseen == nil {
 			more = append(more, v)
 		}
 	}

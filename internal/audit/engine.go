@@ -110,8 +110,12 @@ func defaultChecks() []check {
 			judge: drift,
 		},
 		{
-			slug: "daemon-next-engine", title: "The next release of Docker starts with this daemon.json", area: AreaDaemon, level: Recommended,
-			needs: []facts.Source{facts.FromDaemonJSON}, want: "nothing that it would refuse", judge: nextEngine,
+			slug: "daemon-start", title: "dockerd would start with daemon.json as it is, and its containers too", area: AreaDaemon, level: Required,
+			want: "nothing that dockerd refuses, or that no container starts with", judge: foreseen(false),
+		},
+		{
+			slug: "daemon-next-engine", title: "A later release of Docker would start with this daemon.json", area: AreaDaemon, level: Recommended,
+			want: "nothing that a later release refuses", judge: foreseen(true),
 		},
 	}
 }
@@ -188,16 +192,24 @@ func drift(v *view) []verdict {
 	return append(all, passes("no difference"))
 }
 
-// nextEngine reports what another package has found.
-func nextEngine(v *view) []verdict {
-	if v.NextEngine == nil {
-		return nil
+// foreseen reports what another package has found, of this release or of later ones. It
+// takes no dockerd that runs: where it does not, this may be why.
+func foreseen(later bool) func(*view) []verdict {
+	return func(v *view) []verdict {
+		if !v.docker().Installed {
+			return []verdict{notApplicable("Docker is not installed")}
+		}
+		var all []verdict
+		for _, p := range v.Foreseen {
+			if p.Later == later {
+				one := fails(daemonJSON, p.What)
+				if p.Key != "" {
+					one.where = v.whereWritten(setting{key: p.Key})
+				}
+				one.fix = p.Fix
+				all = append(all, one)
+			}
+		}
+		return append(all, passes("nothing found"))
 	}
-	var all []verdict
-	for _, p := range v.NextEngine {
-		one := fails(p.Where, p.What)
-		one.fix = p.Fix
-		all = append(all, one)
-	}
-	return append(all, passes("nothing found"))
 }

@@ -58,7 +58,7 @@ func TestWhatCouldNotBeReadIsUnknownAndNeverPasses(t *testing.T) {
 			f := clean(t)
 			f.Unread = map[facts.Source]string{source: "no answer within 10s"}
 			unknown := 0
-			findings := Check(Input{Facts: f, Now: shut(), Promised: shut(), NextEngine: []Problem{}})
+			findings := Check(Input{Facts: f, Now: shut(), Promised: shut()})
 			for _, c := range checks() {
 				if !slices.Contains(c.needs, source) {
 					continue
@@ -213,7 +213,7 @@ func poisoned(t *testing.T, s string) Report {
 	f.Unread = map[facts.Source]string{facts.FromAuditRules: s}
 	now := opened()
 	now[0].Name = s
-	in := Input{Policy: parse(t, siteWithFiles), Facts: f, Now: now, NextEngine: []Problem{{s, s, s}}}
+	in := Input{Policy: parse(t, siteWithFiles), Facts: f, Now: now, Foreseen: []Problem{{Key: s, What: s, Fix: s}, {What: s, Fix: s, Later: true}}}
 	return NewReport(f, Check(in), "1.0", s)
 }
 

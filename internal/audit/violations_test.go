@@ -267,8 +267,13 @@ func daemonViolations() []violation {
 		{name: "Docker 20's name for its profile", broken: func(f *facts.Audit) { f.Engine.SecurityOptions = []string{"name=seccomp,profile=default"} }},
 		{name: "the file says what dockerd has not taken in", broken: func(f *facts.Audit) { engine(f).LogDriver, container(f).LogDriver = "journald", "journald" }, want: one("fail recommended daemon-drift /etc/docker/daemon.json:6")},
 		{
-			name: "the next release would not start", next: []Problem{{"/etc/docker/daemon.json:9", "oom-score-adjust is gone since 26.0", "take it out"}},
-			want: one("fail recommended daemon-next-engine /etc/docker/daemon.json:9"),
+			name: "dockerd would not start again", broken: func(f *facts.Audit) { configure(f, `"bip": "10.0.0.1/33"`) },
+			foreseen: []Problem{{Key: "bip", What: "not a network", Fix: "write it as 10.0.0.1/24"}},
+			want:     one("fail required daemon-start /etc/docker/daemon.json:2"),
+		},
+		{
+			name: "the next release would not start", foreseen: []Problem{{What: "oom-score-adjust is gone since 26.0", Fix: "take it out", Later: true}},
+			want: one("fail recommended daemon-next-engine /etc/docker/daemon.json"),
 		},
 	}
 }

@@ -24,10 +24,16 @@ import (
 // Foresee says what dockerd would make of daemon.json with these changes, without
 // starting it.
 func (h *Host) Foresee(ctx context.Context, d facts.Docker, changes []provision.Change) ([]provision.Trouble, error) {
+	var text []byte
+	if d.Config != "" || h.exists(provision.DaemonJSON) {
+		text = []byte(d.Config)
+	}
 	changes = slices.DeleteFunc(slices.Clone(changes), func(c provision.Change) bool { return c.ID.Kind() != "key" })
-	text, err := merge([]byte(d.Config), changes)
-	if err != nil {
-		return nil, err
+	if len(changes) > 0 {
+		var err error
+		if text, err = merge(text, changes); err != nil {
+			return nil, err
+		}
 	}
 	ids := subid.ParseFiles(d.SubIDs.UIDs, d.SubIDs.GIDs, d.SubIDs.Users, d.SubIDs.Groups)
 	version, _ := daemonjson.ParseVersion(d.Version) // not known before Docker is installed
@@ -46,6 +52,7 @@ func (h *Host) Foresee(ctx context.Context, d facts.Docker, changes []provision.
 		all = append(all, provision.Trouble{
 			Key: p.Path, Text: filepath.Dir(provision.DaemonJSON) + "/" + p.String(),
 			Stops: p.Outcome == daemonjson.NoStart || p.Outcome == daemonjson.NoContainers,
+			Later: p.Outcome == daemonjson.NoStartLater,
 		})
 	}
 	if mapped {
@@ -76,8 +83,8 @@ func sharedIDs(config []byte, ids subid.Files) []provision.Trouble {
 func (h *Host) lookups(ctx context.Context, ids subid.Files) daemonjson.Host {
 	is := daemonjson.Host{
 		File: func(path string) bool {
-			_, err := os.Stat(h.path(path))
-			return !errors.Is(err, fs.ErrNotExist)
+			found, err := os.Stat(h.path(path))
+			return !errors.Is(err, fs.ErrNotExist) && (err != nil || !found.IsDir())
 		},
 		Read:   func(path string) ([]byte, error) { return os.ReadFile(h.path(path)) },
 		User:   func(name string) bool { return isIn(ids.Users, name) || h.named(ctx, "passwd", name) },

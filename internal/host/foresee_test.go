@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"molo/internal/facts"
+	"molo/provision"
 )
 
 // stops lists the keys for which dockerd would not start with this daemon.json.
@@ -44,6 +45,9 @@ func TestWhatDaemonJSONNamesIsLookedUpOnTheHost(t *testing.T) {
 		`{"seccomp-profile": "/etc/docker/none.json"}`:    "seccomp-profile",
 		`{"authorization-plugins": ["vault"]}`:            "",
 		`{"authorization-plugins": ["nobody"]}`:           "authorization-plugins.0",
+		`{"seccomp-profile": "/etc/docker"}`:              "seccomp-profile",
+		`{"data-root": "/var/lib/docker"}`:                "",
+		`{"data-root": "/etc/passwd"}`:                    "data-root",
 		`{"log-driver": "ship"}`:                          "",
 		`{"log-driver": "acme/logs"}`:                     "",
 		`{"log-driver": "acme/none"}`:                     "log-driver",
@@ -53,6 +57,15 @@ func TestWhatDaemonJSONNamesIsLookedUpOnTheHost(t *testing.T) {
 	} {
 		if diff := cmp.Diff(want, stops(t, h, config)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", config, diff)
+		}
+	}
+}
+
+func TestNoFileIsNoEmptyFile(t *testing.T) {
+	for name, files := range map[string]map[string]string{"no file": {}, "an empty file": {provision.DaemonJSON: ""}} {
+		all, err := image(t, files).Foresee(context.Background(), facts.Docker{Version: "20.10.24"}, nil)
+		if err != nil || len(all) != len(files) {
+			t.Errorf("%s: %v, %v", name, all, err)
 		}
 	}
 }
