@@ -114,6 +114,9 @@ func TestLogsAreRotatedAndGo(t *testing.T) {
 	})
 }
 
+// exposure holds nginx's unit to 3.4 of 10; without molo it has 9.4. Drop-ins in /run are the lab's.
+const exposure = "SYSTEMD_UNIT_PATH=/etc/systemd/system:/usr/lib/systemd/system systemd-analyze security --no-pager --offline=yes --threshold=34 nginx.service >/dev/null"
+
 // nginx does confined all that it must: start, serve, reload, rotate, be upgraded.
 func TestNginxWorksConfined(t *testing.T) {
 	everyWeb(t, func(w *world) {
@@ -133,10 +136,11 @@ func TestNginxWorksConfined(t *testing.T) {
 		w.sh(`old=$(cat /run/nginx.pid); kill -USR2 $old; for i in $(seq 50); do [ -s /run/nginx.pid.oldbin ] && [ -s /run/nginx.pid ] && break; sleep 0.1; done
 			kill -QUIT $old; for i in $(seq 50); do [ -e /run/nginx.pid.oldbin ] || break; sleep 0.1; done
 			[ "$(cat /run/nginx.pid)" != $old ] && curl -fsS -o /dev/null -H 'Host: b.example.no' http://127.0.0.1/`)
-		w.holds("the score", w.sh("systemd-analyze security --no-pager nginx.service | tail -n 1"), " OK ")
+		w.sh(exposure)
 		w.policy("nginx {\n  confined = false\n}\n" + loggedSites)
 		w.molo(0, "apply")
 		w.settled()
 		w.sh("test ! -e /etc/systemd/system/nginx.service.d/60-molo.conf && systemctl restart nginx && grep -q 'NoNewPrivs:.0' /proc/$(cat /run/nginx.pid)/status")
+		w.sh("! " + exposure)
 	})
 }
