@@ -73,6 +73,17 @@ site "app.example.no" {
   # }
 }
 
+# nginx as a whole.
+# nginx {
+#   # What was asked, in lines of JSON, without queries and without saying who exactly asked.
+#   log {
+#     retention = "30d"
+#   }
+#
+#   # systemd keeps nginx to what a web server needs, from its next start on.
+#   confined = true
+# }
+
 # What molo audit asks of running containers. An empty block already asks for every
 # safe default; without the block they are only recommended.
 # containers {
