@@ -53,7 +53,7 @@ func Apply(ctx context.Context, h Host, s Store, p *policy.Policy, o Options) (*
 			return report, err
 		}
 		for _, step := range plan {
-			report.add(step, applyStep(ctx, h, s, step, o.Run, f.Time))
+			report.add(step, applyStep(ctx, h, s, step, o, f.Time))
 		}
 		report.Rounds++
 	}
@@ -73,39 +73,50 @@ func checkAll(ctx context.Context, h Host, plan Plan) error {
 }
 
 // applyStep writes, activates and proves one step, or puts it back.
-func applyStep(ctx context.Context, h Host, s Store, step Step, run string, now time.Time) error {
+func applyStep(ctx context.Context, h Host, s Store, step Step, o Options, now time.Time) error {
 	if step.Empty() {
 		return nil
 	}
-	memory, err := s.Load(ctx)
+	before, err := s.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("reading what earlier runs did: %w", err)
 	}
-	memory = memory.intend(step)
-	if err := s.Save(ctx, memory); err != nil {
-		return fmt.Errorf("noting what is about to be done: %w", err)
+	memory := before.intend(step).follow(o, step)
+	noted := s.Save(ctx, memory)
+	if noted != nil {
+		noted = fmt.Errorf("noting what is about to be done: %w", noted)
 	}
-	err = carryOut(ctx, h, step)
+	if noted != nil && !step.Part.Stays {
+		return noted
+	}
+	// Rules that nobody has noted are better than published ports that nothing shuts: a
+	// disk may be full, or a boot go wrong.
+	err = errors.Join(noted, carryOut(ctx, h, step))
 	if owed := new(owedError); errors.As(err, &owed) {
-		return errors.Join(err, s.Save(ctx, memory.proven(step.Part.Name).follow(run, step).owe(step.Part.Name, owed.activation)))
+		return errors.Join(err, s.Save(ctx, memory.proven(step.Part.Name).owe(step.Part.Name, owed.activation)))
 	}
 	if err != nil && step.Part.Stays {
 		return errors.Join(err, s.Save(context.WithoutCancel(ctx), memory.forget(step.Part.Name)))
 	}
 	if err != nil {
-		// A caller that gives up must not leave the part half done.
-		tried := memory
-		if ctx.Err() == nil {
-			tried = memory.refuse(step, now, err)
-		}
-		ctx = context.WithoutCancel(ctx)
-		back := putBack(ctx, h, step, memory.Pending[step.Part.Name].Changes)
-		if back != nil {
-			return errors.Join(err, fmt.Errorf("putting back what was there: %w", back))
-		}
-		return errors.Join(err, s.Save(ctx, tried.forget(step.Part.Name)))
+		return errors.Join(err, giveUp(ctx, h, s, step, before, memory, now, err))
 	}
-	return s.Save(ctx, memory.proven(step.Part.Name).putOff(step, now).follow(run, step))
+	return s.Save(ctx, memory.proven(step.Part.Name).putOff(step, now))
+}
+
+// giveUp puts back a step that failed, and notes what is not to be tried again: a service
+// that is restarted in vain must not be restarted for ever. A caller that gives up must not
+// leave the part half done.
+func giveUp(ctx context.Context, h Host, s Store, step Step, before, memory Memory, now time.Time, why error) error {
+	if ctx.Err() == nil {
+		memory = memory.refuse(step, now, why)
+	}
+	ctx = context.WithoutCancel(ctx)
+	if back := putBack(ctx, h, step, memory.Pending[step.Part.Name].Changes); back != nil {
+		return errors.Join(fmt.Errorf("putting back what was there: %w", back), s.Save(ctx, memory))
+	}
+	memory.Trail = before.Trail
+	return s.Save(ctx, memory.forget(step.Part.Name))
 }
 
 func carryOut(ctx context.Context, h Host, step Step) error {

@@ -55,9 +55,10 @@ func Desired(p *policy.Policy, f facts.Facts, only ...string) ([]Part, error) {
 
 // Options say how much a plan is about.
 type Options struct {
-	Only  []string // names of parts; none: all
-	Run   string   // the ID under which a trail is kept; empty: none is
-	Retry bool     // what was tried before and put back may be tried again
+	Only   []string // names of parts; none: all
+	Run    string   // the ID under which a trail is kept; empty: none is
+	Policy string   // the digest of the policy, for the trail
+	Retry  bool     // what was tried before and put back may be tried again
 }
 
 // about reports whether the options ask for a part.

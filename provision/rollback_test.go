@@ -1,12 +1,16 @@
 package provision_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"molo/internal/facts"
+	"molo/internal/host/hosttest"
+	"molo/internal/policy"
 	"molo/internal/resource"
 	"molo/provision"
 )
@@ -85,6 +89,165 @@ func TestRollbacksOfReleasesOwnAgain(t *testing.T) {
 	}
 	if diff := cmp.Diff(owned, h.Kept.Owned); diff != "" {
 		t.Errorf("owned (-before +after):\n%s", diff)
+	}
+}
+
+// wholeHost has rules to load and a daemon to restart, and wholePolicy asks for both.
+func wholeHost() *hosttest.Host {
+	h := dockerHost()
+	h.Is.IPv6 = true
+	return h
+}
+
+func wholePolicy() *policy.Policy {
+	p := dockerPolicy()
+	p.Firewall = &policy.Firewall{PublishedPorts: provision.At(2, "closed")}
+	return p
+}
+
+// TestARunThatDiesIsTakenBack ends the process after its first, second, … side effect, and
+// takes back what it had done by then.
+func TestARunThatDiesIsTakenBack(t *testing.T) {
+	ctx := t.Context()
+	whole := wholeHost()
+	before, driver := whole.String(), whole.Is.Docker.Effective.LogDriver
+	if _, err := provision.Apply(ctx, whole, whole, wholePolicy(), provision.Options{Run: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n < whole.Effects(); n++ {
+		h := wholeHost()
+		h.KillAfter = n
+		if report, err := provision.Apply(ctx, h, h, wholePolicy(), provision.Options{Run: "1"}); err == nil && report.Failed() == nil {
+			t.Errorf("killed after %d side effects: the run did not notice", n)
+		}
+		h.KillAfter = 0
+		trail := provision.Trail{} // it may have died before it changed anything
+		if h.Kept.Trail != nil {
+			trail = *h.Kept.Trail
+		}
+		report, err := provision.Rollback(ctx, h, h, trail)
+		if err := errors.Join(err, report.Failed()); err != nil {
+			t.Errorf("killed after %d side effects: the rollback fails: %v", n, err)
+		}
+		if diff := cmp.Diff(before, h.String()); diff != "" {
+			t.Errorf("killed after %d side effects: the rollback leaves (-want +got):\n%s", n, diff)
+		}
+		if len(h.Kept.Pending) > 0 || len(h.Kept.Owned) > 0 || h.Kept.Trail != nil {
+			t.Errorf("killed after %d side effects: remembered after the rollback: %+v", n, h.Kept)
+		}
+		if got := h.Is.Docker.Effective.LogDriver; got != driver {
+			t.Errorf("killed after %d side effects: dockerd runs with %s", n, got)
+		}
+	}
+}
+
+func TestRulesOfWhichHalfWereLoadedAreTakenBack(t *testing.T) {
+	ctx := t.Context()
+	h := &hosttest.Host{Is: facts.Facts{IPv6: true}, Fail: map[string]error{"write rules:ip6/mangle": errors.New("no memory")}}
+	p := &policy.Policy{Firewall: &policy.Firewall{PublishedPorts: provision.At(2, "closed")}}
+	if report, err := provision.Apply(ctx, h, h, p, provision.Options{Run: "1"}); err != nil || report.Failed() == nil {
+		t.Fatalf("error %v, %v", err, report.Failed())
+	}
+	if h.String() == "" || h.Kept.Trail == nil {
+		t.Fatalf("nothing was loaded, or nothing is remembered of it: %+v", h.Kept)
+	}
+	if report, err := provision.Rollback(ctx, h, h, *h.Kept.Trail); err != nil || report.Failed() != nil || h.String() != "" {
+		t.Errorf("error %v, %v, left:\n%s", err, report.Failed(), h)
+	}
+}
+
+func TestAStepThatWasPutBackIsNotTakenBack(t *testing.T) {
+	ctx := t.Context()
+	h := dockerHost()
+	h.Fail = map[string]error{"restart docker.service": errors.New("no such driver")}
+	if _, err := provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{Run: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if h.Kept.Trail != nil {
+		t.Errorf("remembered: %+v", h.Kept.Trail)
+	}
+}
+
+func TestARollbackThatFailsIsTriedAgain(t *testing.T) {
+	ctx := t.Context()
+	h := wholeHost()
+	if _, err := provision.Apply(ctx, h, h, wholePolicy(), provision.Options{Run: "1", Policy: "p"}); err != nil {
+		t.Fatal(err)
+	}
+	h.Fail = map[string]error{"write rules:ip/filter": errors.New("another app is currently holding the xtables lock")}
+	report, err := provision.Rollback(ctx, h, h, *h.Kept.Trail)
+	if err != nil || report.Failed() == nil || !strings.Contains(report.Failed().Error(), "xtables lock") {
+		t.Fatalf("error %v, %v", err, report.Failed())
+	}
+	left := h.Kept.Trail
+	if left == nil || left.Run != "1" || left.Policy != "p" || len(left.Steps) != 1 || left.Steps[0].Part != provision.PartFirewall {
+		t.Fatalf("left to be taken back: %+v", left)
+	}
+	report, err = provision.Rollback(ctx, h, h, *left)
+	if err != nil || report.Failed() != nil || h.Kept.Trail != nil || h.String() != "" {
+		t.Errorf("error %v, %v, remembered %+v, left:\n%s", err, report.Failed(), h.Kept.Trail, h)
+	}
+}
+
+func TestSomePartsAreTakenBackAlone(t *testing.T) {
+	ctx := t.Context()
+	h := wholeHost()
+	if _, err := provision.Apply(ctx, h, h, wholePolicy(), provision.Options{Run: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	h.Log()
+	report, err := provision.Rollback(ctx, h, h, *h.Kept.Trail, provision.PartFirewall)
+	if err != nil || report.Failed() != nil || strings.Contains(h.Log(), "docker.service") || strings.Contains(h.String(), "rules:") {
+		t.Errorf("error %v, %v, left:\n%s", err, report.Failed(), h)
+	}
+	if left := h.Kept.Trail; left == nil || len(left.Steps) != 1 || left.Steps[0].Part != provision.PartDocker {
+		t.Errorf("left to be taken back: %+v", left)
+	}
+}
+
+func TestAnOlderRunLeavesTheTrailOfTheNewest(t *testing.T) {
+	ctx := t.Context()
+	h := dockerHost()
+	if _, err := provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{Run: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	first := *h.Kept.Trail
+	if _, err := provision.Apply(ctx, h, h, wholePolicy(), provision.Options{Run: "2"}); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := provision.Rollback(ctx, h, h, first); err != nil || report.Failed() != nil || h.Kept.Trail == nil || h.Kept.Trail.Run != "2" {
+		t.Errorf("error %v, %v, the trail is %+v", err, report.Failed(), h.Kept.Trail)
+	}
+}
+
+// Docker puts rules of its own before the way into molo's when it starts.
+func TestRulesThatAreElsewhereNowAreStillTheRunsOwn(t *testing.T) {
+	ctx := t.Context()
+	h := wholeHost()
+	if _, err := provision.Apply(ctx, h, h, wholePolicy(), provision.Options{Run: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	moved, ok := h.State["rules:ip6/filter"].(resource.Rules)
+	if !ok || len(moved.Hooks) == 0 {
+		t.Fatalf("the rules are %+v", moved)
+	}
+	moved.Hooks = nil
+	h.State["rules:ip6/filter"] = moved
+	if report, err := provision.Rollback(ctx, h, h, *h.Kept.Trail); err != nil || report.Failed() != nil || h.String() != "" {
+		t.Errorf("error %v, %v, left:\n%s", err, report.Failed(), h)
+	}
+}
+
+func TestRulesAreLoadedThoughNothingCanBeNoted(t *testing.T) {
+	h := wholeHost()
+	full := errors.New("no space left on device")
+	h.Fail = map[string]error{"remember 0 owned, pending [firewall]": full, "remember 0 owned, pending [docker]": full}
+	report, err := provision.Apply(t.Context(), h, h, wholePolicy(), provision.Options{Run: "1"})
+	if err := errors.Join(err, report.Failed()); err == nil || !strings.Contains(err.Error(), "noting what is about to be done: no space left") {
+		t.Errorf("the run says %v", err)
+	}
+	if got := h.String(); strings.Count(got, "rules:") != 4 || strings.Contains(got, "daemon.json") {
+		t.Errorf("the host:\n%s", got)
 	}
 }
 

@@ -123,7 +123,7 @@ func (a *app) converge(ctx context.Context, h *host.Host, p *policy.Policy) erro
 // run has it too.
 func (a *app) carryOut(ctx context.Context, h *host.Host, p *policy.Policy, run *host.Run) (*provision.Report, error) {
 	options := a.options()
-	options.Run = run.ID
+	options.Run, options.Policy, run.Only = run.ID, a.policyDigest(), a.only
 	report, err := provision.Apply(ctx, h, h, p, options)
 	if err == nil && !a.noProbe && p.Firewall != nil && report.Has(provision.PartFirewall, provision.Changed) {
 		a.prove(ctx, h, p, report)

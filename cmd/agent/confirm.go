@@ -18,6 +18,10 @@ import (
 // of it comes all the same: molo may have died.
 const applyPatience = 5 * time.Minute
 
+// rollbackPatience is how long a rollback waits for another run to end, before it tries
+// again.
+const rollbackPatience = 10 * time.Minute
+
 const confirmLong = `Say that the host can still be reached after "molo apply --confirm": the run
 stays, and nothing is taken back.`
 
@@ -47,8 +51,9 @@ func (a *app) confirm(ctx context.Context, h *host.Host) error {
 }
 
 // checkUnconfirmed refuses to go on while a run waits to be confirmed. One whose time is
-// up although nothing took it back, as after a power cut, is taken back now, but not by a
-// run of some parts: at boot that comes before Docker, and can't restart it.
+// up although nothing took it back, or whose timer went with a reboot, is taken back now: by
+// a run of some parts only these, because at boot that comes before Docker, and can't
+// restart it.
 func (a *app) checkUnconfirmed(ctx context.Context, h *host.Host) error {
 	memory, err := h.Load(ctx)
 	if err != nil || memory.Unconfirmed == nil {
@@ -58,9 +63,8 @@ func (a *app) checkUnconfirmed(ctx context.Context, h *host.Host) error {
 	if err := h.RestoreRules(ctx); err != nil {
 		return err
 	}
-	u := memory.Unconfirmed
-	if time.Now().Before(u.Deadline) || len(a.only) > 0 {
-		return &unconfirmedError{*u}
+	if !host.Expired(*memory.Unconfirmed) {
+		return &unconfirmedError{*memory.Unconfirmed}
 	}
 	return a.rollUnconfirmed(ctx, h)
 }
@@ -80,8 +84,12 @@ func (a *app) arm(ctx context.Context, h *host.Host, run string, after time.Dura
 	if err != nil {
 		return err
 	}
-	memory.Unconfirmed = &provision.Unconfirmed{Run: run, Deadline: time.Now().Add(after)}
-	return errors.Join(h.Save(ctx, memory), h.Arm(ctx, after, "rollback", "--unconfirmed"))
+	waits := host.Unconfirmed(run, after)
+	memory.Unconfirmed = &waits
+	if err := h.Save(ctx, memory); err != nil {
+		return err
+	}
+	return h.Arm(ctx, after, "rollback", "--unconfirmed", "--wait", rollbackPatience.String())
 }
 
 // await gives a person the time that was asked for, or none if there is nothing to look at.
@@ -107,8 +115,11 @@ func (a *app) await(ctx context.Context, h *host.Host, run host.Run) error {
 
 // lockedOut refuses a plan that would cut the connection that it is run from.
 func (a *app) lockedOut(ctx context.Context, h *host.Host, p *policy.Policy) error {
+	if a.allowLockout {
+		return nil
+	}
 	session, ok, err := h.Session()
-	if err != nil || !ok || a.allowLockout {
+	if err != nil || !ok {
 		return err
 	}
 	plan, f, err := provision.MakePlan(ctx, h, h, p, a.options())

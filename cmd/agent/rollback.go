@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func (a *app) rollUnconfirmed(ctx context.Context, h *host.Host) error {
 	run := memory.Unconfirmed.Run
 	if memory.Trail == nil || memory.Trail.Run != run {
 		memory.Unconfirmed = nil // it had changed nothing yet
-		return h.Save(ctx, memory)
+		return errors.Join(h.Save(ctx, memory), h.Disarm(ctx))
 	}
 	return a.rollTrail(ctx, h, *memory.Trail, fmt.Sprintf("run %s was taken back: nobody confirmed it", run))
 }
@@ -53,37 +54,51 @@ func (a *app) rollback(ctx context.Context, h *host.Host, args []string) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case len(args) == 1:
-		trail, err := h.Trail(args[0])
+	trail := memory.Trail
+	if len(args) == 1 {
+		named, err := h.Trail(args[0])
 		if err != nil {
 			return err
 		}
-		return a.rollTrail(ctx, h, trail, fmt.Sprintf("run %s was taken back", args[0]))
-	case memory.Trail == nil:
+		trail = &named
+	}
+	if trail == nil {
 		return errors.New("there is no run that changed something and has not been taken back")
 	}
-	return a.rollTrail(ctx, h, *memory.Trail, fmt.Sprintf("run %s was taken back", memory.Trail.Run))
+	if u := memory.Unconfirmed; u != nil && u.Run != trail.Run {
+		return &unconfirmedError{*u}
+	}
+	return a.rollTrail(ctx, h, *trail, fmt.Sprintf("run %s was taken back", trail.Run))
 }
 
 // rollTrail takes a run back, keeps the record, and has the timer leave the policy alone
 // that led there.
 func (a *app) rollTrail(ctx context.Context, h *host.Host, trail provision.Trail, why string) error {
 	run := host.NewRun(version, a.policyPath())
-	run.Action, run.Why = "rollback", why
-	report, err := provision.Rollback(ctx, h, h, trail)
+	run.Action, run.Why, run.Only = "rollback", why, a.only
+	report, err := provision.Rollback(ctx, h, h, trail, a.only...)
 	run.End(report, err)
-	memory, loadErr := h.Load(ctx)
-	if loadErr == nil {
-		memory.Unconfirmed = nil
-		memory.Paused = &provision.Pause{Reason: why, Since: time.Now(), Policy: a.policyDigest()}
-		loadErr = h.Save(ctx, memory)
-	}
-	if err := errors.Join(loadErr, h.Disarm(ctx), a.printRun(run), h.Record(run, a.policyDigest())); err != nil {
+	if err := errors.Join(a.rolled(ctx, h, trail, why), a.printRun(run), h.Record(run, a.policyDigest())); err != nil {
 		return err
 	}
 	if err := errors.Join(err, report.Failed()); err != nil {
 		return reported{err}
 	}
 	return nil
+}
+
+// rolled notes that a run was taken back. As long as something of it is left the run goes
+// on waiting: systemd tries again, and so does the next run.
+func (a *app) rolled(ctx context.Context, h *host.Host, trail provision.Trail, why string) error {
+	memory, err := h.Load(ctx)
+	if err != nil {
+		return err
+	}
+	memory.Paused = &provision.Pause{Reason: why, Since: time.Now(), Policy: cmp.Or(trail.Policy, a.policyDigest())}
+	left := memory.Trail != nil && memory.Trail.Run == trail.Run
+	if left || memory.Unconfirmed == nil {
+		return h.Save(ctx, memory)
+	}
+	memory.Unconfirmed = nil
+	return errors.Join(h.Save(ctx, memory), h.Disarm(ctx))
 }

@@ -30,7 +30,8 @@ type Run struct {
 	Action   string              `json:"action"`        // "apply" or "rollback"
 	Why      string              `json:"why,omitempty"` // of a rollback
 	Molo     string              `json:"molo"`
-	Policy   string              `json:"policy"` // path
+	Policy   string              `json:"policy"`         // path
+	Only     []string            `json:"only,omitempty"` // the parts that it was about; none: all
 	Began    time.Time           `json:"began"`
 	Ended    time.Time           `json:"ended"`
 	Status   provision.Status    `json:"status"` // ok, changed or failed
@@ -79,7 +80,7 @@ func (h *Host) Record(r Run, policy string) error {
 		h.log.Warn("starting without the record of the last run", "why", err)
 	}
 	r.LastSuccess = last.LastSuccess
-	if r.Status != provision.Failed && r.Action == "apply" {
+	if r.Status != provision.Failed && r.Action == "apply" && len(r.Only) == 0 {
 		r.LastSuccess = r.Ended
 	}
 	return errors.Join(h.keep(r), h.writeMetrics(context.Background(), r, policy), journalRun(r))
