@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
 )
@@ -97,6 +98,9 @@ func Rollback(ctx context.Context, h Host, s Store, trail Trail, only ...string)
 		if i := slices.IndexFunc(parts, func(p Part) bool { return p.Name == done.Part }); i >= 0 {
 			step.Part.Fallback = parts[i].Fallback
 		}
+		if err == nil && interrupted {
+			err = firstThings(ctx, h, step, running(f.Docker))
+		}
 		if err == nil {
 			err = putBack(ctx, h, step, inverse(step.Changes))
 		}
@@ -147,13 +151,40 @@ func takeBack(ctx context.Context, h Host, done Done, interrupted bool) (step St
 		}
 		step.Changes = append(step.Changes, c)
 	}
-	if len(step.Changes) == 0 && !interrupted {
+	if !reached(step, interrupted) {
 		step.Activate = nil
 	}
 	if len(others) > 0 {
 		changed = fmt.Errorf("left alone, because somebody changed it since: %s", strings.Join(others, ", "))
 	}
 	return step, changed, nil
+}
+
+// reached reports whether a step, of which these changes are to be taken back, may have come
+// to its service. What comes first is written before that, and goes last.
+func reached(step Step, interrupted bool) bool {
+	for _, a := range step.Activate {
+		if interrupted && len(a.First) > 0 {
+			return slices.ContainsFunc(step.Changes, func(c Change) bool { return slices.Contains(a.First, c.ID) })
+		}
+	}
+	return interrupted || len(step.Changes) > 0
+}
+
+// firstThings has dockerd keep containers before it is restarted: a step that was
+// interrupted may not have come to that.
+func firstThings(ctx context.Context, h Host, step Step, stay []facts.Container) error {
+	for _, a := range step.Activate {
+		if len(a.First) == 0 {
+			continue
+		}
+		on := true
+		a.Until = DockerRuns{Effective: facts.Effective{LiveRestore: &on}, Running: stay}
+		if err := h.Run(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sameRules reports whether these are the same rules, wherever the way into them is now:

@@ -138,6 +138,9 @@ func TestARunThatDiesIsTakenBack(t *testing.T) {
 		if got := h.Is.Docker.Effective.LogDriver; got != driver {
 			t.Errorf("killed after %d side effects: dockerd runs with %s", n, got)
 		}
+		if before, _, restarted := strings.Cut(h.Log(), "restart docker"); restarted && !strings.Contains(before, "reload docker") {
+			t.Errorf("killed after %d side effects: dockerd was restarted before it would keep containers:\n%s", n, before)
+		}
 	}
 }
 

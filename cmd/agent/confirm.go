@@ -44,7 +44,7 @@ func (a *app) confirm(ctx context.Context, h *host.Host) error {
 	}
 	run := memory.Unconfirmed.Run
 	memory.Unconfirmed = nil
-	if err := errors.Join(h.Save(ctx, memory), h.Disarm(ctx)); err != nil {
+	if err := errors.Join(h.Save(ctx, memory), h.Disarm(ctx), h.WriteState(ctx, a.policyDigest())); err != nil {
 		return err
 	}
 	return a.say(map[string]string{"confirmed": run}, "Run "+run+" stays.")
@@ -101,7 +101,7 @@ func (a *app) await(ctx context.Context, h *host.Host, run host.Run) error {
 	}
 	if memory.Trail == nil || memory.Trail.Run != run.ID {
 		memory.Unconfirmed = nil
-		return errors.Join(h.Save(ctx, memory), h.Disarm(ctx))
+		return errors.Join(h.Save(ctx, memory), h.Disarm(ctx), h.WriteState(ctx, a.policyDigest()))
 	}
 	if err := a.arm(ctx, h, run.ID, a.confirmIn); err != nil {
 		return err

@@ -49,7 +49,7 @@ func TestARunThatNobodyConfirmsIsTakenBack(t *testing.T) {
 		w.holds("the status", w.molo(0, "status").Stdout, "is taken back at", "molo confirm")
 		w.holds("another apply", w.molo(exitLocked, "apply").Stderr, "waits to be confirmed until", "molo confirm keeps it")
 		w.within(15*time.Second, 2222)
-		w.sh("timeout 60 sh -c 'while systemctl is-active --quiet molo-rollback.service; do sleep 0.1; done'")
+		w.calm()
 		w.holds("the record", w.read("/var/lib/molo/last-run.json"), `"action": "rollback"`, "nobody confirmed it")
 		w.same("the tables", before, w.tables())
 		w.same("daemon.json", owners, w.read("/etc/docker/daemon.json"))
@@ -103,10 +103,60 @@ func TestARunIsTakenBackThoughMoloAndItsTimerAreGone(t *testing.T) {
 		w.reset()
 		w.sh("molo apply --confirm 10s >/dev/null 2>&1 & pid=$!; timeout 30 sh -c 'until grep -q no-new-privileges /etc/docker/daemon.json; do :; done'; kill -9 $pid")
 		w.holds("the timers", w.sh("systemctl list-timers --all --no-legend 'molo-rollback*'"), "molo-rollback")
-		w.sh("timeout 60 sh -c 'until docker ps >/dev/null 2>&1; do sleep 0.2; done'; systemctl stop molo-rollback.timer; systemctl reset-failed docker")
-		w.sh(`sed -i 's/"deadline": "[^"]*"/"deadline": "2020-01-01T00:00:00Z"/' /var/lib/molo/state.json`)
+		w.sh("timeout 60 sh -c 'until docker ps >/dev/null 2>&1; do sleep 0.2; done'; systemctl stop 'molo-rollback*.timer'; systemctl reset-failed docker")
+		w.sh(`sed -i 's/"uptime": [0-9]*/"uptime": 1/' /var/lib/molo/state.json`)
 		w.holds("the next apply", w.molo(0, "apply").Stdout, "Taken back", "nobody confirmed it")
 		w.within(5*time.Second, 2222)
+		w.sh("! grep -q no-new-privileges /etc/docker/daemon.json")
+	})
+}
+
+// calm waits until no rollback is under way or to come.
+func (w *world) calm() {
+	w.Helper()
+	w.sh("timeout 90 sh -c 'while systemctl list-units --all --plain --no-legend \"molo-rollback*\" | grep -q .; do sleep 0.1; done'")
+}
+
+// TestARollbackComesThroughWhateverIsInItsWay has the lock of iptables held by another
+// program, and that of molo by a probe, when the time is up.
+func TestARollbackComesThroughWhateverIsInItsWay(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.withSSH()
+		w.policy("firewall {}\n")
+		w.reset()
+		w.molo(0, "apply", "--confirm", "5s")
+		w.reachable(2222, false)
+		w.sh("(flock 9; touch /run/held; while test -e /run/held; do sleep 0.1; done) 9>/run/molo/lock >/dev/null 2>&1 &")
+		w.sh("timeout 60 sh -c 'until systemctl list-units --plain --no-legend \"molo-rollback*.service\" | grep -q .; do sleep 0.1; done'")
+		w.sh("mv /usr/sbin/iptables-restore /usr/sbin/iptables-restore.away; printf '#!/bin/sh\necho the lock of xtables is held >&2; exit 4\n' >/usr/sbin/iptables-restore; chmod +x /usr/sbin/iptables-restore; rm /run/held")
+		w.sh("timeout 60 sh -c 'until grep -q \"not all of it\\|xtables is held\" /var/lib/molo/last-run.json; do sleep 0.1; done'")
+		w.holds("the status", w.molo(0, "status").Stdout, "molo confirm")
+		w.sh("mv /usr/sbin/iptables-restore.away /usr/sbin/iptables-restore")
+		w.within(40*time.Second, 2222)
+		w.calm()
+		w.holds("the next apply", w.molo(0, "apply").Stdout, "Paused since", "nobody confirmed it")
+	})
+}
+
+// TestAnotherBootTakesBackAtOnce reboots a host whose run waits to be confirmed. Its rules
+// are the earlier ones before Docker is there.
+func TestAnotherBootTakesBackAtOnce(t *testing.T) {
+	everyPackaged(t, func(s *scene) {
+		s.sh("docker run -d --name bastion --restart always -p 0.0.0.0:2222:80 server:1; ufw allow 22/tcp && ufw --force enable && dpkg -i /root/molo.deb")
+		s.policy(opened)
+		s.sh("systemctl enable --now molo.target && systemctl start molo.service")
+		s.expect(map[string]outcome{"W tcp 2222": open})
+		s.sh("systemctl stop molo.target")
+		s.policy("firewall {}\ndocker {}\n")
+		s.sh("systemctl reset-failed docker; molo apply --confirm 1h")
+		s.expect(map[string]outcome{"W tcp 2222": silent})
+		if err := s.host.Reboot(s.Context()); err != nil {
+			s.Fatal(err)
+		}
+		s.eventually("the container comes back", time.Minute, "docker ps --format '{{.Names}}' | grep -qx bastion")
+		s.expect(map[string]outcome{"W tcp 2222": open})
+		s.eventually("the rest is taken back", 4*time.Minute, "! grep -q no-new-privileges /etc/docker/daemon.json && ! grep -q unconfirmed.: /var/lib/molo/state.json")
+		s.holds("the status", s.sh("molo status || true"), "Paused since", "nobody confirmed it")
 	})
 }
 

@@ -47,11 +47,12 @@ func (h *Host) Lock(command string) (unlock func() error, err error) {
 		defer f.Close()
 		return nil, &LockedError{Holder: holder(f)}
 	}
-	if err == nil {
-		err = announce(f, Holder{PID: os.Getpid(), Command: command, Since: time.Now()})
-	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("taking the run lock: %w", err), f.Close())
+	}
+	// The lock holds without a name to it: a full /run must not keep a rollback back.
+	if err := announce(f, Holder{PID: os.Getpid(), Command: command, Since: time.Now()}); err != nil {
+		h.log.Warn("others won't learn who holds the run lock", "why", err)
 	}
 	h.locked = true
 	return f.Close, nil

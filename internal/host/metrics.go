@@ -27,22 +27,42 @@ func (h *Host) writeMetrics(ctx context.Context, r Run, policy string) error {
 	if _, err := os.Stat(h.path(metricsDir)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	return errors.Join(h.WriteState(ctx, policy), replace(h.path(filepath.Join(metricsDir, "molo.prom")), []byte(metrics(r, policy)), 0o644, false))
+}
+
+// WriteState renews the metrics that change without a run. policy is the digest of the
+// policy.
+func (h *Host) WriteState(ctx context.Context, policy string) error {
+	if _, err := os.Stat(h.path(metricsDir)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	memory, err := h.Load(ctx)
 	if err != nil {
 		return err
 	}
-	return replace(h.path(filepath.Join(metricsDir, "molo.prom")), []byte(metrics(r, memory, policy)), 0o644, false)
+	return replace(h.path(filepath.Join(metricsDir, "molo-state.prom")), []byte(stateMetrics(memory, policy, time.Now())), 0o644, false)
 }
 
-// metrics writes the text format of Prometheus.
-func metrics(r Run, m provision.Memory, policy string) string {
-	var out strings.Builder
-	gauge := func(name, help string, samples ...string) {
-		fmt.Fprintf(&out, "# HELP molo_%s %s\n# TYPE molo_%s gauge\n", name, help, name)
-		for _, s := range samples {
-			out.WriteString("molo_" + name + s + "\n")
-		}
+// exposition is in the text format of Prometheus.
+type exposition struct{ strings.Builder }
+
+func (out *exposition) gauge(name, help string, samples ...string) {
+	fmt.Fprintf(out, "# HELP molo_%s %s\n# TYPE molo_%s gauge\n", name, help, name)
+	for _, s := range samples {
+		out.WriteString("molo_" + name + s + "\n")
 	}
+}
+
+func stateMetrics(m provision.Memory, policy string, now time.Time) string {
+	var out exposition
+	out.gauge("paused", "Whether molo is asked to change nothing.", yes(m.Paused.Holds(now, policy)))
+	out.gauge("unconfirmed", "Whether the last run is taken back unless somebody confirms it.", yes(m.Unconfirmed != nil))
+	return out.String()
+}
+
+func metrics(r Run, policy string) string {
+	var out exposition
+	gauge := out.gauge
 	gauge("info", "The version of molo and the digest of its policy.", labelled(1, "version", r.Molo, "policy", policy))
 	gauge("last_run_timestamp_seconds", "When the last run ended.", seconds(r.Ended))
 	gauge("last_success_timestamp_seconds", "When a run last ended with the host as the policy wants it.", seconds(r.LastSuccess))
@@ -55,8 +75,6 @@ func metrics(r Run, m provision.Memory, policy string) string {
 		gauge("certificate_failed_orders", "How many orders have failed in a row.", failedOrders(r)...)
 	}
 	gauge("pending_restart", "Whether a restart of the unit waits.", pendingRestarts(r)...)
-	gauge("paused", "Whether molo is asked to change nothing.", yes(m.Paused.Holds(r.Ended, policy)))
-	gauge("unconfirmed", "Whether the last run is taken back unless somebody confirms it.", yes(m.Unconfirmed != nil))
 	return out.String()
 }
 

@@ -38,10 +38,27 @@ func (h *Host) Load(context.Context) (provision.Memory, error) {
 	return memory, nil
 }
 
-// Save writes the memory so that it survives a power cut.
+// Save writes the memory so that it survives a power cut. What Load could make nothing of
+// is kept beside it: it knows what was there before molo.
 func (h *Host) Save(_ context.Context, m provision.Memory) error {
 	m.Version = memoryVersion
+	if err := h.setAside(); err != nil {
+		return err
+	}
 	return h.writeJSON(h.memoryPath(), m)
+}
+
+// setAside renames a memory that is damaged or in another format.
+func (h *Host) setAside() error {
+	var memory provision.Memory
+	err := readJSON(h.memoryPath(), &memory)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && memory.Version == memoryVersion {
+		return nil
+	}
+	if err := os.Rename(h.memoryPath(), h.memoryPath()+".unread"); err != nil {
+		return fmt.Errorf("setting aside what earlier runs did: %w", err)
+	}
+	return nil
 }
 
 // committed is what was loaded into one table, and how the kernel printed it then.

@@ -195,6 +195,12 @@ func TestDamagedMemoryCountsAsNone(t *testing.T) {
 		if err != nil || len(memory.Owned) != 0 {
 			t.Errorf("%s: got %v, %v, want an empty memory", name, memory, err)
 		}
+		if err := h.Save(context.Background(), memory); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.text(t, "/var/lib/molo/state.json.unread"); got != text {
+			t.Errorf("%s: set aside is %q", name, got)
+		}
 	}
 }
 
