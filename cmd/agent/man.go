@@ -94,7 +94,7 @@ func whereabouts(page *roff.Page) {
 	page.Section("FILES")
 	for _, file := range [][2]string{
 		{defaultPolicy, "The policy; see policies.hcl(5)."},
-		{"/var/lib/molo", "What molo remembers: records of runs, backups, what was there before. Deleting it costs explanations, never safety."},
+		{"/var/lib/molo", "What molo remembers: records of runs, backups, what was there before, pauses, runs that wait to be confirmed, certificates. A host matches its policy without it, but a purge can no longer give back what was there."},
 		{host.FirstBootRecord, "How the host was set up, if molo firstboot did it."},
 		{"/etc/docker/daemon.json", "Docker's configuration, in which molo owns the keys that the policy asks for."},
 		{"/etc/nginx/molo", "The sites of the policy; `current` is the generation that is served."},

@@ -44,7 +44,7 @@ changes nothing.
 
 Exit codes:
   0   the host matches the policy (changed or not)
-  1   something failed; what was changed has been put back
+  1   something failed; what could not stay as it was is marked with x
   2   with --detailed-exitcode: changes are pending (plan) or were made (apply)
   3   an audit or a lint found something that is required and does not hold
   75  another run is under way, or waits to be confirmed
