@@ -91,7 +91,8 @@ func applyStep(ctx context.Context, h Host, s Store, step Step, o Options, now t
 	}
 	// Rules that nobody has noted are better than published ports that nothing shuts: a
 	// disk may be full, or a boot go wrong.
-	err = errors.Join(noted, carryOut(ctx, h, step))
+	tried, err := carryOut(ctx, h, step)
+	err = errors.Join(noted, err)
 	if owed := new(owedError); errors.As(err, &owed) {
 		return errors.Join(err, s.Save(ctx, memory.proven(step.Part.Name).owe(step.Part.Name, owed.activation)))
 	}
@@ -99,40 +100,41 @@ func applyStep(ctx context.Context, h Host, s Store, step Step, o Options, now t
 		return errors.Join(err, s.Save(context.WithoutCancel(ctx), memory.forget(step.Part.Name)))
 	}
 	if err != nil {
-		return errors.Join(err, giveUp(ctx, h, s, step, before, memory, now, err))
+		if len(tried) > 0 && ctx.Err() == nil {
+			memory = memory.refuse(step, now, err)
+		}
+		step.Activate = tried // a service that was not touched needs no restart
+		return errors.Join(err, giveUp(ctx, h, s, step, memory, before.Trail))
 	}
 	return s.Save(ctx, memory.proven(step.Part.Name).putOff(step, now))
 }
 
-// giveUp puts back a step that failed, and notes what is not to be tried again: a service
-// that is restarted in vain must not be restarted for ever. A caller that gives up must not
-// leave the part half done.
-func giveUp(ctx context.Context, h Host, s Store, step Step, before, memory Memory, now time.Time, why error) error {
-	if ctx.Err() == nil {
-		memory = memory.refuse(step, now, why)
-	}
+// giveUp puts back a step that failed. A caller that gives up must not leave the part half
+// done.
+func giveUp(ctx context.Context, h Host, s Store, step Step, memory Memory, trail *Trail) error {
 	ctx = context.WithoutCancel(ctx)
 	if back := putBack(ctx, h, step, memory.Pending[step.Part.Name].Changes); back != nil {
 		return errors.Join(fmt.Errorf("putting back what was there: %w", back), s.Save(ctx, memory))
 	}
-	memory.Trail = before.Trail
+	memory.Trail = trail
 	return s.Save(ctx, memory.forget(step.Part.Name))
 }
 
-func carryOut(ctx context.Context, h Host, step Step) error {
+// carryOut does a step, and returns the activations that it came to.
+func carryOut(ctx context.Context, h Host, step Step) (tried []Activation, err error) {
 	if err := h.Write(ctx, step.Changes); err != nil {
-		return err
+		return nil, err
 	}
-	for _, a := range step.Activate {
+	for i, a := range step.Activate {
 		err := h.Run(ctx, a)
 		if err != nil && a.Verb == Cut {
-			return &owedError{a, err}
+			err = &owedError{a, err}
 		}
 		if err != nil {
-			return err
+			return step.Activate[:i+1], err
 		}
 	}
-	return nil
+	return step.Activate, nil
 }
 
 // owedError is the failure of an activation without which the changes hold all the

@@ -284,3 +284,24 @@ func TestAHostThatMovesOnGetsMoreRounds(t *testing.T) {
 		t.Errorf("got %v after %d rounds, want none after 7", err, report.Rounds)
 	}
 }
+
+func TestAServiceThatWasNotTouchedIsNotRestarted(t *testing.T) {
+	for failing, want := range map[string]bool{
+		"write key:/etc/docker/daemon.json#ip": false, // the disk is full, say
+		"reload docker.service":                false, // containers would not survive
+		"restart docker.service":               true,
+	} {
+		h := dockerHost()
+		h.Fail = map[string]error{failing: errors.New("no")}
+		if report, err := provision.Apply(context.Background(), h, h, dockerPolicy(), provision.Options{}); err != nil || report.Failed() == nil {
+			t.Fatalf("%s: error %v, %v", failing, err, report.Failed())
+		}
+		log := h.Log()
+		if strings.Contains(log, "restart docker.service") != want || h.String() != "" {
+			t.Errorf("%s fails: left\n%safter\n%s", failing, h, log)
+		}
+		if refused := len(h.Kept.Refused) > 0; refused != strings.HasSuffix(failing, "docker.service") {
+			t.Errorf("%s fails: tried again: %t", failing, !refused)
+		}
+	}
+}
