@@ -212,7 +212,29 @@ func (w *world) networks() {
 	w.starts("six", "--network bridge", "-p [::]:8082:8080")
 	w.finds("networks", []string{"--only", "containers,networks"}, bounds("left", "right", "six",
 		"fail network-publish-address open", "fail network-icc chatty", "fail container-default-bridge six", "fail container-published-address six", "fail network-exposure [::]:8082/tcp")...)
+	w.wire()
 	w.sh("docker rm -f $(docker ps -aq); docker network rm open chatty")
+}
+
+// wire checks that a container with an address of its own on a link of the host is seen,
+// and leaves nothing else unknown.
+func (w *world) wire() {
+	w.Helper()
+	w.sh("docker network create -d macvlan --subnet 10.77.0.0/24 -o parent=" + w.stranger.HostInterface + " lan")
+	w.starts("cam", "--network lan")
+	open := ""
+	for _, f := range w.report("--only", "networks,swarm-address").Findings {
+		if f.Status == audit.Unknown {
+			w.Errorf("with a container on a macvlan network, %s is unknown: %s", f.Slug, f.Why)
+		}
+		if f.Slug == "network-exposure" && strings.Contains(f.Got, "cam") {
+			open = f.Where
+		}
+	}
+	if !strings.HasSuffix(open, ":8080/tcp") {
+		w.Errorf("the port of a container on a macvlan network is found at %q", open)
+	}
+	w.sh("docker rm -f cam && docker network rm lan")
 }
 
 // images checks images, and that the value of no secret is read.

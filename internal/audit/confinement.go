@@ -128,10 +128,12 @@ func user(v *view, c facts.ContainerDetail) verdict {
 	switch {
 	case e.Rootless || remapped:
 		return passes("remapped")
-	case !isRoot(c.User) && p.PID > 0 && p.UID == 0:
+	case !isRoot(c.User) && unseen(c) == "" && p.UID == 0:
 		return fails("", fmt.Sprintf("user %q, but its main process runs as root", c.User))
-	case isRoot(c.User) && p.PID > 0 && p.UID != 0:
+	case isRoot(c.User) && unseen(c) == "" && p.UID != 0:
 		return fails("", fmt.Sprintf("user %q is root; its main process has given that up and runs as %d", c.User, p.UID))
+	case !isRoot(c.User) && unseen(c) != "" && !numbered(c.User):
+		return unknown("", fmt.Sprintf("user %q may be another name of root: %s", c.User, unseen(c)))
 	}
 	return either(!isRoot(c.User), "", fmt.Sprintf("user %q is root", c.User))
 }
@@ -141,6 +143,21 @@ func isRoot(user string) bool {
 	name, _, _ := strings.Cut(user, ":")
 	uid, err := strconv.Atoi(name)
 	return name == "" || name == "root" || err == nil && uid == 0
+}
+
+// numbered reports whether a user is written as a number.
+func numbered(user string) bool {
+	name, _, _ := strings.Cut(user, ":")
+	_, err := strconv.Atoi(name)
+	return err == nil
+}
+
+// unseen says why nothing is known of a container's main process; empty: it is.
+func unseen(c facts.ContainerDetail) string {
+	if c.Process.PID == 0 {
+		return "it does not run at the moment"
+	}
+	return c.Process.Unread
 }
 
 // dropped judges by the policy's list. Who drops what it asks for but not all, is
@@ -194,8 +211,8 @@ func added(v *view, c facts.ContainerDetail) verdict {
 // container when it is created (measured on 20.10, 26.1 and 29.7).
 func noNewPrivileges(v *view, c facts.ContainerDetail) verdict {
 	option := securityOpt(c.SecurityOpt, "no-new-privileges")
-	on := option == "true"
-	if c.Process.PID > 0 {
+	on, why := option == "true", unseen(c)
+	if why == "" {
 		on = c.Process.NoNewPrivileges
 	}
 	switch {
@@ -203,6 +220,8 @@ func noNewPrivileges(v *view, c facts.ContainerDetail) verdict {
 		return passes("set")
 	case option == "false":
 		return fails("", "opted out with no-new-privileges=false")
+	case v.newAreRestricted() && why != "":
+		return unknown("", "it may be older than the daemon's setting: "+why)
 	case v.newAreRestricted():
 		return fails("", "created before the daemon's setting: make it anew")
 	}
@@ -239,5 +258,8 @@ func seccomp(_ *view, c facts.ContainerDetail) verdict {
 	if securityOpt(c.SecurityOpt, "seccomp") == "unconfined" {
 		return fails("", "seccomp=unconfined")
 	}
-	return either(c.Process.PID == 0 || c.Process.Seccomp > 0, "", "its main process has no filter")
+	if why := unseen(c); why != "" {
+		return unknown("", why)
+	}
+	return either(c.Process.Seccomp > 0, "", "its main process has no filter")
 }

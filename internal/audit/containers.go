@@ -123,6 +123,9 @@ func careChecks() []check {
 			slug: "container-sshd", title: "No SSH daemon runs in a container", level: Recommended, cis: []string{"5.7"},
 			want: "no process sshd", fix: "use docker exec on the host instead",
 			judge: eachContainer(func(_ *view, c facts.ContainerDetail) verdict {
+				if why := unseen(c); why != "" && !c.Process.SSHD {
+					return unknown("", why)
+				}
 				return either(!c.Process.SSHD, "", "runs sshd")
 			}),
 		},
@@ -197,7 +200,7 @@ func stopped(v *view) []verdict {
 	var names []string
 	for _, c := range v.docker().Containers {
 		running := slices.ContainsFunc(v.Facts.Engine.Containers, func(d facts.ContainerDetail) bool { return d.ID == c.ID })
-		if !running {
+		if !running && !c.Running { // one that ran when it was listed may have gone for good
 			names = append(names, c.Name)
 		}
 	}

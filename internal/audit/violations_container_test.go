@@ -35,6 +35,7 @@ func containerViolations() []violation {
 	}
 	root := []string{"exempt recommended daemon-userns dockerd", "fail recommended container-user web"}
 	rest := []string{"exempt recommended daemon-userns dockerd"}
+	unseen := []string{"unknown recommended container-sshd web", "unknown required container-seccomp web"}
 	nnp := func(options []string) func(*facts.Audit) {
 		return change(func(c *facts.ContainerDetail) { c.Process.NoNewPrivileges, c.SecurityOpt = false, options })
 	}
@@ -74,8 +75,23 @@ func containerViolations() []violation {
 		{name: "a container that opts out", policy: strict, broken: nnp([]string{"no-new-privileges=false"}), want: []string{"fail required container-no-new-privileges web"}},
 		{name: "a container that opts out with a colon", broken: nnp([]string{"no-new-privileges:false"}), want: []string{"fail recommended container-no-new-privileges web"}},
 		{name: "a container that asks for it, and a process that is not known", broken: change(func(c *facts.ContainerDetail) {
-			c.Process, c.SecurityOpt = facts.Process{}, []string{"no-new-privileges"}
-		})},
+			c.Process, c.SecurityOpt = facts.Process{PID: 4711, Unread: "permission denied"}, []string{"no-new-privileges"}
+		}), want: unseen},
+		{name: "a container that restarts", broken: change(func(c *facts.ContainerDetail) { c.Process = facts.Process{} }),
+			want: append([]string{"unknown recommended container-no-new-privileges web"}, unseen...)},
+		{name: "a container that restarts, where new ones may gain rights", broken: func(f *facts.Audit) {
+			container(f).Process, engine(f).NoNewPrivileges = facts.Process{}, ptr(false)
+			drop(f, "no-new-privileges")
+		}, want: append([]string{"fail recommended container-no-new-privileges web", "fail recommended daemon-no-new-privileges dockerd"}, unseen...)},
+		{name: "a container that restarts, without a filter", broken: change(func(c *facts.ContainerDetail) {
+			c.Process, c.SecurityOpt = facts.Process{}, []string{"no-new-privileges", "seccomp=unconfined"}
+		}), want: []string{"fail required container-seccomp web", "unknown recommended container-sshd web"}},
+		{name: "a container of a user with a name, that restarts", policy: remapOff, broken: unmapped(func(c *facts.ContainerDetail) {
+			c.User, c.Process, c.SecurityOpt = "app", facts.Process{}, []string{"no-new-privileges"}
+		}), want: []string{rest[0], unseen[0], "unknown recommended container-user web", unseen[1]}},
+		{name: "a container of a user with a number, that restarts", policy: remapOff, broken: unmapped(func(c *facts.ContainerDetail) {
+			c.User, c.Process, c.SecurityOpt = "1000", facts.Process{}, []string{"no-new-privileges"}
+		}), want: append([]string{"exempt recommended daemon-userns dockerd"}, unseen...)},
 
 		{name: "a writable root", broken: change(func(c *facts.ContainerDetail) { c.ReadOnly = false }), want: []string{"fail recommended container-read-only web"}},
 		{name: "a writable root against the policy", policy: strict, broken: change(func(c *facts.ContainerDetail) { c.ReadOnly = false }), want: []string{"fail required container-read-only web"}},

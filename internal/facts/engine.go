@@ -72,11 +72,12 @@ type ContainerDetail struct {
 
 // Process is the main process of a container, as the host's kernel sees it.
 type Process struct {
-	PID             int  `json:"pid,omitempty"` // 0: nothing below is known
-	UID             int  `json:"uid"`           // effective, in the host's user namespace
-	NoNewPrivileges bool `json:"no_new_privileges"`
-	Seccomp         int  `json:"seccomp"`        // 0 off, 1 strict, 2 a filter
-	SSHD            bool `json:"sshd,omitempty"` // a process of that name is in the container
+	PID             int    `json:"pid,omitempty"`    // 0: it does not run at the moment, and nothing below is known
+	Unread          string `json:"unread,omitempty"` // why nothing below is known of one that runs
+	UID             int    `json:"uid"`              // effective, in the host's user namespace
+	NoNewPrivileges bool   `json:"no_new_privileges"`
+	Seccomp         int    `json:"seccomp"`        // 0 off, 1 strict, 2 a filter
+	SSHD            bool   `json:"sshd,omitempty"` // a process of that name is in the container
 }
 
 // Mount is something of the host that a container sees.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"molo/internal/facts"
@@ -42,14 +44,19 @@ func (h *Host) Audit(ctx context.Context, sites []*policy.Site) (facts.Audit, er
 	}
 	unreadFacts(&a)
 	a.Files = h.guardedFiles(a.Facts.Docker)
-	jobs := h.auditJobs(a, asked)
+	jobs := h.auditJobs(ctx, a, asked)
 	maps.Copy(jobs, h.siteJobs(a, sites))
 	h.gather(ctx, &a, auditTimeout, jobs)
 	return a, ctx.Err()
 }
 
 // auditJobs lists how the sources are read that Facts does not have.
-func (h *Host) auditJobs(a facts.Audit, asked engineAnswers) map[facts.Source]job {
+func (h *Host) auditJobs(ctx context.Context, a facts.Audit, asked engineAnswers) map[facts.Source]job {
+	details := sync.OnceValues(func() (facts.Engine, error) {
+		ctx, cancel := context.WithTimeout(ctx, auditTimeout)
+		defer cancel()
+		return h.engineDetails(ctx, asked)
+	})
 	jobs := map[facts.Source]job{
 		facts.FromMachine: func(ctx context.Context) (func(*facts.Audit), error) {
 			m, err := h.machine(ctx)
@@ -68,17 +75,48 @@ func (h *Host) auditJobs(a facts.Audit, asked engineAnswers) map[facts.Source]jo
 			return func(a *facts.Audit) { a.DaemonListens = l }, err
 		},
 		facts.FromSurface: func(ctx context.Context) (func(*facts.Audit), error) {
-			s, err := h.Surface(ctx, a.Facts.Docker)
+			s, err := h.auditSurface(ctx, a.Facts.Docker, details)
 			return func(a *facts.Audit) { a.Surface = s }, err
 		},
 	}
 	if _, unread := a.Unread[facts.FromEngine]; !unread {
-		jobs[facts.FromEngine] = func(ctx context.Context) (func(*facts.Audit), error) {
-			e, err := h.engineDetails(ctx, asked)
+		jobs[facts.FromEngine] = func(context.Context) (func(*facts.Audit), error) {
+			e, err := details()
 			return func(a *facts.Audit) { a.Engine = e }, err
 		}
 	}
 	return jobs
+}
+
+// auditSurface reads the surface. What is on the wire is found by the processes that
+// inspecting tells; it waits for that only where something is.
+func (h *Host) auditSurface(ctx context.Context, d facts.Docker, details func() (facts.Engine, error)) (facts.Surface, error) {
+	if len(containersOnTheWire(d)) > 0 {
+		e, err := details()
+		if err != nil {
+			return facts.Surface{}, err
+		}
+		if d, err = withProcesses(d, e.Containers); err != nil {
+			return facts.Surface{}, err
+		}
+	}
+	return h.Surface(ctx, d)
+}
+
+// withProcesses fills in the main processes of the containers that are on the wire.
+func withProcesses(d facts.Docker, details []facts.ContainerDetail) (facts.Docker, error) {
+	d.Containers = containersOnTheWire(d)
+	for i, c := range d.Containers {
+		at := slices.IndexFunc(details, func(one facts.ContainerDetail) bool { return one.ID == c.ID })
+		switch {
+		case at < 0:
+		case details[at].Unread != "":
+			return d, fmt.Errorf("listing the ports of container %s: %s", c.Name, details[at].Unread)
+		default:
+			d.Containers[i].PID = details[at].Process.PID
+		}
+	}
+	return d, nil
 }
 
 // gather does all jobs at once. One that has not ended at the deadline is left to

@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
 
 	"molo/internal/facts"
 )
@@ -25,18 +27,21 @@ func listed(c containerSummary) facts.ContainerDetail {
 	return facts.ContainerDetail{ID: one.ID, Name: one.Name, Image: one.Image, ImageID: c.ImageID, Labels: c.Labels, Published: one.Published}
 }
 
-// inspectContainer asks for one container.
-func inspectContainer(ctx context.Context, engine *client.Client, d *facts.ContainerDetail) {
+// inspectContainer asks for one container, and reports whether it still runs.
+func inspectContainer(ctx context.Context, engine *client.Client, d *facts.ContainerDetail) (runs bool) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
 	r, err := engine.ContainerInspect(ctx, d.ID, client.ContainerInspectOptions{})
 	c := r.Container
+	if errdefs.IsNotFound(err) || c.State != nil && (c.State.Status == container.StateExited || c.State.Status == container.StateDead) {
+		return false
+	}
 	if err == nil && (c.Config == nil || c.HostConfig == nil || c.State == nil) {
 		err = errors.New("the answer leaves out how it was created")
 	}
 	if err != nil {
 		d.Unread = unreadable("", "", err).Why
-		return
+		return true
 	}
 	d.Image, d.User = c.Config.Image, c.Config.User
 	d.AppArmorProfile, d.ProcessLabel = c.AppArmorProfile, c.ProcessLabel
@@ -49,6 +54,7 @@ func inspectContainer(ctx context.Context, engine *client.Client, d *facts.Conta
 			Type: string(m.Type), Volume: m.Name, Source: m.Source, Destination: m.Destination, Writable: m.RW, Propagation: string(m.Propagation),
 		})
 	}
+	return true
 }
 
 // fillConfig takes over how a container was told to run.
@@ -98,15 +104,21 @@ func inspectImage(ctx context.Context, engine *client.Client, i *facts.Image) {
 	}
 }
 
-// process reads how the kernel runs a process. One that has ended meanwhile tells
-// nothing.
+// process reads how the kernel runs a process. One that has ended meanwhile is none.
 func process(pid int) facts.Process {
 	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
-	if err != nil {
+	switch {
+	case err != nil && ended(pid):
 		return facts.Process{}
+	case err != nil:
+		return facts.Process{PID: pid, Unread: unreadable("", "", err).Why}
 	}
 	return processOf(pid, string(data))
 }
+
+// ended reports whether there is no such process. Whether one is in /proc does not tell:
+// it can be hidden there (hidepid).
+func ended(pid int) bool { return errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
 
 // processOf reads /proc/PID/status (proc(5)).
 func processOf(pid int, status string) facts.Process {
@@ -129,7 +141,7 @@ func processOf(pid int, status string) facts.Process {
 		}
 	}
 	if p.UID < 0 {
-		return facts.Process{}
+		return facts.Process{PID: pid, Unread: "/proc does not tell whose its main process is"}
 	}
 	return p
 }

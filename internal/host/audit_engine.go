@@ -72,13 +72,21 @@ func detailsOf(ctx context.Context, engine *client.Client, a engineAnswers) (fac
 		e.Images = append(e.Images, facts.Image{ID: i.ID, Tags: namesOf(i.RepoTags), Labels: i.Labels, Used: used})
 	}
 	var jobs []func()
+	run := make([]bool, len(e.Containers))
 	for i := range e.Containers {
-		jobs = append(jobs, func() { inspectContainer(ctx, engine, &e.Containers[i]) })
+		jobs = append(jobs, func() { run[i] = inspectContainer(ctx, engine, &e.Containers[i]) })
 	}
 	for i := range e.Images {
 		jobs = append(jobs, func() { inspectImage(ctx, engine, &e.Images[i]) })
 	}
 	parallel(engineWorkers, jobs)
+	var running []facts.ContainerDetail
+	for i, c := range e.Containers {
+		if run[i] { // it has not ended since the list was made
+			running = append(running, c)
+		}
+	}
+	e.Containers = running
 	return e, nil
 }
 

@@ -29,6 +29,8 @@ type fakeEngine struct {
 	hang       string        // requests whose path ends like this are never answered
 	fail       string        // these are answered with an error
 	garble     string        // these are answered with half an object
+	gone       string        // these are of containers that are gone by now
+	exited     string        // these are of containers that have exited by now
 	slow       time.Duration // each request takes so long, so that those at once meet
 
 	requests atomic.Int64
@@ -87,6 +89,10 @@ func (e *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"message": "the daemon is on fire"}`, http.StatusInternalServerError)
 	case e.garble != "" && strings.HasSuffix(path, e.garble):
 		fmt.Fprint(w, `{"Id": "x", "HostConfig": {"Privileged": fal`)
+	case e.gone != "" && strings.HasSuffix(path, e.gone):
+		http.Error(w, `{"message": "No such container"}`, http.StatusNotFound)
+	case e.exited != "" && strings.HasSuffix(path, e.exited):
+		fmt.Fprint(w, `{"Id": "x", "State": {"Status": "exited", "Pid": 0}, "Config": {}, "HostConfig": {}}`)
 	default:
 		e.answer(w, path)
 	}
@@ -231,6 +237,62 @@ func TestAHalfBrokenEngineLeavesOneContainerUnknown(t *testing.T) {
 				t.Errorf("took %s", took)
 			}
 		})
+	}
+}
+
+func TestAContainerThatEndsMeanwhileIsNotJudged(t *testing.T) {
+	second := fmt.Sprintf("/containers/%064d/json", 1)
+	for name, e := range map[string]*fakeEngine{"it is gone": {gone: second}, "it has exited": {exited: second}} {
+		t.Run(name, func(t *testing.T) {
+			e.version, e.containers = "1.45", 3
+			got, err := e.read(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, c := range got.Containers {
+				names = append(names, c.Name)
+			}
+			if diff := cmp.Diff([]string{"c0", "c2"}, names); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTheProcessesOfContainersOnTheWire checks whose ports are looked for inside.
+func TestTheProcessesOfContainersOnTheWire(t *testing.T) {
+	on := func(id, network string) facts.Container {
+		return facts.Container{ID: id, Name: id, Running: true, Endpoints: []facts.Endpoint{{Network: network}}}
+	}
+	d := facts.Docker{
+		Networks:   []facts.Network{{Name: "lan", Driver: "macvlan"}, {Name: "front", Driver: "bridge"}},
+		Containers: []facts.Container{on("web", "front"), on("cam", "lan"), on("gone", "lan")},
+	}
+	inspected := []facts.ContainerDetail{{ID: "web", Process: facts.Process{PID: 1}}, {ID: "cam", Process: facts.Process{PID: os.Getpid()}}}
+	got, err := withProcesses(d, inspected)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := map[string]int{}
+	for _, c := range got.Containers {
+		pids[c.Name] = c.PID
+	}
+	if diff := cmp.Diff(map[string]int{"cam": os.Getpid(), "gone": 0}, pids); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if d.Containers[1].PID != 0 {
+		t.Error("what others read at the same time was changed")
+	}
+	for name, pid := range map[string]int{"ended before it was asked about": 0, "ended since": 1 << 30} {
+		got.Containers = []facts.Container{{Name: "cam", Running: true, PID: pid, Endpoints: on("cam", "lan").Endpoints}}
+		if sockets, err := onTheWire(got); err != nil || len(sockets) > 0 {
+			t.Errorf("a container that %s: %v, error %v", name, sockets, err)
+		}
+	}
+	inspected[1].Unread = "no answer"
+	if _, err := withProcesses(d, inspected); err == nil {
+		t.Error("the ports of a container that can't be inspected count as known")
 	}
 }
 

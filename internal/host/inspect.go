@@ -63,7 +63,7 @@ func inspect(ctx context.Context, engine *client.Client, c *facts.Container) err
 
 // noNewPrivileges asks the kernel what holds for a process; nil if it is gone, or hidden.
 func noNewPrivileges(pid int) *bool {
-	if p := process(pid); p.PID > 0 {
+	if p := process(pid); p.PID > 0 && p.Unread == "" {
 		return &p.NoNewPrivileges
 	}
 	return nil

@@ -14,26 +14,40 @@ import (
 	"molo/internal/facts"
 )
 
-// onTheWire lists the sockets of running containers that have addresses of their own
-// on a link of the host, in their own network namespaces.
-func onTheWire(d facts.Docker) ([]facts.Socket, error) {
+// containersOnTheWire lists the running containers that have addresses of their own on a
+// link of the host.
+func containersOnTheWire(d facts.Docker) []facts.Container {
 	drivers := map[string]string{}
 	for _, n := range d.Networks {
 		drivers[n.Name] = n.Driver
 	}
-	var all []facts.Socket
+	var all []facts.Container
 	for _, c := range d.Containers {
 		direct := slices.ContainsFunc(c.Endpoints, func(e facts.Endpoint) bool {
 			return drivers[e.Network] == "macvlan" || drivers[e.Network] == "ipvlan"
 		})
-		if !c.Running || !direct {
+		if c.Running && direct {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// onTheWire lists the sockets of such containers, in their own network namespaces. One
+// that has ended since it was asked about listens nowhere.
+func onTheWire(d facts.Docker) ([]facts.Socket, error) {
+	var all []facts.Socket
+	for _, c := range containersOnTheWire(d) {
+		if c.PID == 0 {
 			continue
 		}
 		sockets, err := socketsInside(c)
-		if err != nil {
+		switch {
+		case err == nil:
+			all = append(all, sockets...)
+		case !ended(c.PID):
 			return nil, fmt.Errorf("listing the ports of container %s: %w", c.Name, err)
 		}
-		all = append(all, sockets...)
 	}
 	return all, nil
 }
