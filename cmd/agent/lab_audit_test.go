@@ -269,6 +269,21 @@ func (w *world) listens(args []string) {
 	w.daemon()
 	w.finds("a flag", args, "fail daemon-authorization dockerd", "fail daemon-tcp /etc/default/docker:1")
 	w.write("/etc/default/docker", "")
+	w.open(args)
+}
+
+// open checks that the API counts as open as long as dockerd has it open, whatever its
+// file says by then.
+func (w *world) open(args []string) {
+	w.Helper()
+	w.sh("mkdir -p /etc/systemd/system/docker.service.d && printf '[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd --containerd=/run/containerd/containerd.sock\n' >/etc/systemd/system/docker.service.d/hosts.conf")
+	w.daemon("hosts", `["fd://", "tcp://127.0.0.1:2375"]`, "tls", "false")
+	w.finds("a host in the file", args, "fail daemon-authorization dockerd", "fail daemon-tcp /etc/docker/daemon.json:3")
+	w.write("/etc/docker/daemon.json", daemonFile("hosts", `["fd://"]`))
+	w.finds("a host that the file had when dockerd started", []string{"--only", "daemon-tcp"}, "fail daemon-tcp dockerd")
+	w.daemon("hosts", `["fd://"]`)
+	w.finds("a host that is gone", []string{"--only", "daemon-tcp"})
+	w.sh("rm -r /etc/systemd/system/docker.service.d")
 }
 
 func (w *world) swarms(args []string) {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -43,7 +44,7 @@ func engineChecks() []check {
 		},
 		{
 			slug: "daemon-tcp", title: "The Engine API is not open to the network", area: AreaDaemon, level: Required, cis: []string{"2.7"},
-			needs: append(fromEngine(), facts.FromUnits), want: "Unix sockets only, or TLS with client certificates (tlsverify)",
+			needs: append(fromEngine(), facts.FromUnits, facts.FromDaemon), want: "Unix sockets only, or TLS with client certificates (tlsverify)",
 			fix:   "take the address out of hosts, -H or docker.socket, and use docker -H ssh://USER@HOST instead",
 			judge: tcp,
 		},
@@ -134,23 +135,45 @@ func logLevel(v *view) []verdict {
 	return v.daemon(setting{key: "log-level", short: "-l", fallback: "info"}, is("info"))
 }
 
-// tcp looks at everything that makes dockerd listen: flags, file, and the sockets
-// that systemd holds for it.
+// tcp looks at everything that makes dockerd listen: flags, file, and the sockets that
+// systemd holds for it. They may say what holds from its next start on; so the sockets
+// that it has now count besides.
 func tcp(v *view) []verdict {
 	listens := v.list("host", "-H", "hosts")
 	for _, address := range v.Facts.DaemonListens {
 		listens = append(listens, argument{address, "docker.socket"})
 	}
 	verify, _ := v.written(setting{key: "tlsverify"})
+	said := map[string]bool{}
 	var all []verdict
 	for _, l := range listens {
 		switch local := strings.HasPrefix(l.text, "/") || strings.HasPrefix(l.text, "unix://") || strings.HasPrefix(l.text, "fd://"); {
 		case local:
 		case verify != "true":
+			said[portText(l.text)] = true
 			all = append(all, fails(l.where, l.text+" without client certificates: whoever reaches it is root"))
 		}
 	}
-	return append(all, passes("tlsverify "+onOff(verify == "true")+", "+strconv.Itoa(len(listens))+" addresses"))
+	for _, s := range v.Facts.DaemonSockets {
+		switch {
+		case s.Unread != "":
+			all = append(all, unknown("dockerd", s.Address.String()+": "+s.Unread))
+		case s.Open && !said[strconv.Itoa(int(s.Address.Port()))]:
+			all = append(all, fails("dockerd", s.Address.String()+" answers without client certificates, whatever its files say by now: whoever reaches it is root"))
+		}
+	}
+	return append(all, passes(fmt.Sprintf("tlsverify %s, %d addresses, %d TCP sockets", onOff(verify == "true"), len(listens), len(v.Facts.DaemonSockets))))
+}
+
+// portText returns the port of an address as dockerd and systemd take it:
+// "tcp://0.0.0.0:2375", "[::]:2375", "2375"; without one it is dockerd's own.
+func portText(address string) string {
+	address, _, _ = strings.Cut(strings.TrimPrefix(address, "tcp://"), "/")
+	port := address[strings.LastIndex(address, ":")+1:]
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "2375"
+	}
+	return port
 }
 
 // securityOption returns a value of an entry such as "name=seccomp,profile=builtin".

@@ -45,6 +45,16 @@ func TestFlagsOfDockerdInEveryForm(t *testing.T) {
 	}
 }
 
+func TestThePortOfAnAddressOfDockerd(t *testing.T) {
+	for address, want := range map[string]string{
+		"tcp://0.0.0.0:2376": "2376", "tcp://[::]:2377/x": "2377", "[::]:2378": "2378", "2379": "2379", "tcp://": "2375", "tcp://localhost": "2375", "tcp://:2380": "2380", "": "2375",
+	} {
+		if got := portText(address); got != want {
+			t.Errorf("%q: %q, want %q", address, got, want)
+		}
+	}
+}
+
 func TestTheLineOfAKey(t *testing.T) {
 	const text = "{\n  \"log-opts\": {\n    \"icc\": \"x\"\n  },\n\n  \"icc\": false, \"ip\": \"::1\"\n}\n"
 	for key, want := range map[string]int{"log-opts": 2, "icc": 6, "ip": 6, "mtu": 1} {

@@ -157,6 +157,11 @@ func updateViolations() []violation {
 
 func daemonViolations() []violation {
 	one := func(want string) []string { return []string{want} }
+	socket := func(at string, open bool, unread string) func(*facts.Audit) {
+		return func(f *facts.Audit) {
+			f.DaemonSockets = []facts.DaemonSocket{{Address: netip.MustParseAddrPort(at), Open: open, Unread: unread}}
+		}
+	}
 	return []violation{
 		{name: "icc is on", broken: func(f *facts.Audit) { engine(f).ICC = ptr(true); drop(f, "icc") }, want: one("fail recommended daemon-icc dockerd")},
 		{
@@ -252,6 +257,17 @@ func daemonViolations() []violation {
 			name: "the API with server certificates alone", broken: func(f *facts.Audit) { f.Facts.Docker.Flags = []string{"-H=tcp://0.0.0.0:2376", "--tls"} },
 			want: one("fail required daemon-tcp dockerd -H=tcp://0.0.0.0:2376"),
 		},
+		{name: "the API is still open, and the file does not say so any more", broken: socket("[::]:2375", true, ""), want: one("fail required daemon-tcp dockerd")},
+		{name: "the API is open, and the file says so", broken: func(f *facts.Audit) {
+			socket("0.0.0.0:2375", true, "")(f)
+			configure(f, `"hosts": ["unix:///run/docker.sock", "tcp://0.0.0.0:2375"]`)
+		}, want: one("fail required daemon-tcp /etc/docker/daemon.json:2")},
+		{name: "the API is open, and the file speaks of certificates that dockerd has not read", broken: func(f *facts.Audit) {
+			socket("0.0.0.0:2376", true, "")(f)
+			configure(f, `"hosts": ["tcp://0.0.0.0:2376"], "tlsverify": true`)
+		}, want: one("fail required daemon-tcp dockerd")},
+		{name: "a socket of dockerd's that can't be asked", broken: socket("0.0.0.0:2376", false, "no answer"), want: one("unknown required daemon-tcp dockerd")},
+		{name: "a socket of dockerd's that turns strangers away", broken: socket("0.0.0.0:2376", false, "")},
 		{name: "the API with client certificates", broken: func(f *facts.Audit) { f.Facts.Docker.Flags = []string{"-H=tcp://0.0.0.0:2376", "--tlsverify"} }},
 		{name: "metrics on the network", broken: func(f *facts.Audit) { configure(f, `"metrics-addr": "0.0.0.0:9323"`) }, want: one("fail recommended daemon-metrics /etc/docker/daemon.json:2")},
 		{name: "metrics on loopback", broken: func(f *facts.Audit) { configure(f, `"metrics-addr": "127.0.0.1:9323"`) }},

@@ -1,6 +1,9 @@
 package facts
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Audit is everything an audit reads of a host. What plan and apply need of it is
 // in Facts; the rest is read by the audit only.
@@ -15,6 +18,8 @@ type Audit struct {
 	Engine     Engine     `json:"engine"`
 	// DaemonListens holds the addresses of the sockets that systemd hands to dockerd.
 	DaemonListens []string `json:"daemon_listens,omitempty"`
+	// DaemonSockets holds the TCP sockets that dockerd listens on.
+	DaemonSockets []DaemonSocket `json:"daemon_sockets,omitempty"`
 	// Sites is what nginx answers for the sites of the policy, by name.
 	Sites map[string]SiteAnswer `json:"sites,omitempty"`
 	// NginxConfiguration is all of nginx's configuration, as "nginx -T" prints it.
@@ -35,6 +40,7 @@ const (
 	FromUpdates    Source = "apt"
 	FromAuditRules Source = "audit rules"
 	FromUnits      Source = "systemd"
+	FromDaemon     Source = "the sockets of dockerd"
 	FromDaemonJSON Source = "/etc/docker/daemon.json"
 	FromUFW        Source = "UFW's files"
 	FromFirewall   Source = "the firewall rules that are loaded" // and what they mean, see package firewall
@@ -42,6 +48,13 @@ const (
 	FromSites      Source = "what nginx answers"
 	FromNginx      Source = "nginx -T"
 )
+
+// DaemonSocket is a TCP socket that dockerd listens on.
+type DaemonSocket struct {
+	Address netip.AddrPort `json:"address"`
+	Open    bool           `json:"open,omitempty"`   // the Engine API answers there to who shows no certificate
+	Unread  string         `json:"unread,omitempty"` // why that is not known
+}
 
 // SiteAnswer is what nginx answers on loopback to who asks for the first page of a site,
 // and what it answers over plain HTTP.

@@ -74,6 +74,10 @@ func (h *Host) auditJobs(ctx context.Context, a facts.Audit, asked engineAnswers
 			l, err := daemonListens(ctx)
 			return func(a *facts.Audit) { a.DaemonListens = l }, err
 		},
+		facts.FromDaemon: func(ctx context.Context) (func(*facts.Audit), error) {
+			s, err := h.daemonSockets(ctx)
+			return func(a *facts.Audit) { a.DaemonSockets = s }, err
+		},
 		facts.FromSurface: func(ctx context.Context) (func(*facts.Audit), error) {
 			s, err := h.auditSurface(ctx, a.Facts.Docker, details)
 			return func(a *facts.Audit) { a.Surface = s }, err

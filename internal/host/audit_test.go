@@ -171,7 +171,7 @@ func TestTheFilesOfAnImageAreJudgedAndItsServicesAreUnknown(t *testing.T) {
 	if diff := cmp.Diff(want, roles); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for _, source := range []facts.Source{facts.FromEngine, facts.FromMachine, facts.FromSurface, facts.FromUpdates, facts.FromUnits, facts.FromAuditRules} {
+	for _, source := range []facts.Source{facts.FromEngine, facts.FromMachine, facts.FromSurface, facts.FromUpdates, facts.FromUnits, facts.FromDaemon, facts.FromAuditRules} {
 		if a.Unread[source] != errImage.Error() {
 			t.Errorf("%s: unread because of %q, want %q", source, a.Unread[source], errImage)
 		}

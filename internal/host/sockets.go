@@ -46,25 +46,9 @@ const (
 
 // listeners lists the sockets of this network namespace, in the kernel's order.
 func listeners() ([]facts.Socket, error) {
-	byInode := map[uint32][]facts.Socket{}
-	var order []uint32
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		for _, kind := range []diagnosis{{"tcp", unix.IPPROTO_TCP, listening}, {"udp", unix.IPPROTO_UDP, unconnected}} {
-			messages, err := kind.dump(family)
-			if err != nil {
-				return nil, fmt.Errorf("listing %s sockets: %w", kind.name, err)
-			}
-			for _, m := range messages {
-				inode, sockets, err := kind.read(m)
-				if err != nil {
-					return nil, fmt.Errorf("listing %s sockets: %w", kind.name, err)
-				}
-				if _, seen := byInode[inode]; !seen {
-					order = append(order, inode)
-				}
-				byInode[inode] = append(byInode[inode], sockets...)
-			}
-		}
+	order, byInode, err := openSockets()
+	if err != nil {
+		return nil, err
 	}
 	if err := name(byInode); err != nil {
 		return nil, err
@@ -74,6 +58,31 @@ func listeners() ([]facts.Socket, error) {
 		all = append(all, byInode[inode]...)
 	}
 	return all, nil
+}
+
+// openSockets lists the sockets of this network namespace by their inodes, and the inodes
+// in the kernel's order.
+func openSockets() (order []uint32, byInode map[uint32][]facts.Socket, err error) {
+	byInode = map[uint32][]facts.Socket{}
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		for _, kind := range []diagnosis{{"tcp", unix.IPPROTO_TCP, listening}, {"udp", unix.IPPROTO_UDP, unconnected}} {
+			messages, err := kind.dump(family)
+			if err != nil {
+				return nil, nil, fmt.Errorf("listing %s sockets: %w", kind.name, err)
+			}
+			for _, m := range messages {
+				inode, sockets, err := kind.read(m)
+				if err != nil {
+					return nil, nil, fmt.Errorf("listing %s sockets: %w", kind.name, err)
+				}
+				if _, seen := byInode[inode]; !seen {
+					order = append(order, inode)
+				}
+				byInode[inode] = append(byInode[inode], sockets...)
+			}
+		}
+	}
+	return order, byInode, nil
 }
 
 // diagnosis asks for the sockets of one protocol that are in some states. Package
@@ -151,12 +160,11 @@ func name(sockets map[uint32][]facts.Socket) error {
 		if err != nil {
 			continue // closed meanwhile, or somebody else's
 		}
-		digits, isSocket := strings.CutPrefix(target, "socket:[")
-		inode, err := strconv.ParseUint(strings.TrimSuffix(digits, "]"), 10, 32)
-		if !isSocket || err != nil {
+		inode, isSocket := socketInode(target)
+		if !isSocket {
 			continue
 		}
-		own := sockets[uint32(inode)]
+		own := sockets[inode]
 		if len(own) == 0 || own[0].PID != 0 {
 			continue // the first process of several that share it
 		}
