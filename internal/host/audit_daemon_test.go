@@ -15,6 +15,7 @@ import (
 func TestWhoGetsAnAnswerFromTheEngineAPI(t *testing.T) {
 	engine := func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.45") }
 	metrics := func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) }
+	page := func(http.ResponseWriter, *http.Request) {}
 	refused := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Api-Version", "1.45")
 		w.WriteHeader(http.StatusForbidden)
@@ -31,6 +32,7 @@ func TestWhoGetsAnAnswerFromTheEngineAPI(t *testing.T) {
 			s.StartTLS()
 		}, false},
 		"metrics":                              {metrics, (*httptest.Server).Start, false},
+		"a page without the header":            {page, (*httptest.Server).Start, false},
 		"an authorization plugin that refuses": {refused, (*httptest.Server).Start, false},
 	} {
 		t.Run(name, func(t *testing.T) {
