@@ -50,7 +50,8 @@ With --fix-hints it says of each container that fails a check how to start it so
 that it passes, and what that would break: by what it wrote so far, the ports that
 it serves and the capabilities that it holds.
 
-Exits with 3 when a finding fails that is required, see --fail-on.`
+Exits with 3 when a finding fails that is required, see --fail-on. What is unknown
+does not count as failing; the summary of --json says how much is.`
 
 func (a *app) auditCommand() *cobra.Command {
 	var flags auditFlags
@@ -65,7 +66,7 @@ func (a *app) auditCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.audit(cmd.Context(), flags) },
 	}
 	cmd.Flags().StringSliceVar(&flags.only, "only", nil, "show and count these `AREAS` and checks only: "+strings.Join(areas(), ", "))
-	cmd.Flags().StringVar(&flags.failOn, "fail-on", string(audit.Required), "exit with 3 when a finding of this `LEVEL` fails: required, recommended or never")
+	cmd.Flags().StringVar(&flags.failOn, "fail-on", string(audit.Required), "exit with 3 when a finding of this `LEVEL` fails, or of one above it: required, recommended, info or never")
 	cmd.Flags().StringVar(&flags.format, "format", string(report.Table), "write the report as `FORMAT`: "+strings.Join(formats(), ", "))
 	cmd.Flags().StringVar(&flags.output, "output", "", "write the report to this `FILE`, whole or not at all, instead of standard output")
 	cmd.Flags().StringVar(&flags.since, "since", "", "compare with the audit of this `ID`, or the last one (last); html compares with that by itself")
@@ -91,8 +92,8 @@ func (f auditFlags) check() error {
 	if f.fixHints && (f.output != "" || f.format != string(report.Table) && f.format != string(report.JSON)) {
 		return errors.New("--fix-hints writes a table or JSON, to standard output")
 	}
-	if !slices.Contains([]string{string(audit.Required), string(audit.Recommended), never}, f.failOn) {
-		return fmt.Errorf("--fail-on %q is none of required, recommended and never", f.failOn)
+	if !slices.Contains(audit.Levels(), audit.Level(f.failOn)) && f.failOn != never {
+		return fmt.Errorf("--fail-on %q is none of required, recommended, info and never", f.failOn)
 	}
 	return nil
 }

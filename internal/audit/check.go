@@ -137,7 +137,9 @@ func (v *view) finding(c check, one verdict) Finding {
 	if f.Status == Fail {
 		v.exempt(&f, one.subject)
 	}
-	v.blind = v.blind || f.Status == Unknown
+	if f.Status == Unknown {
+		v.unclear[c.slug] = true
+	}
 	if f.Status == Pass || f.Status == NotApplicable {
 		f.Fix, f.Apply = "", false
 	}

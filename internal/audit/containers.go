@@ -21,7 +21,7 @@ func eachContainer(judge func(*view, facts.ContainerDetail) verdict) func(*view)
 			} else {
 				one = judge(v, c)
 			}
-			one.subject = subject{container: c.Name, images: []string{c.Image}, labels: c.Labels}
+			one.subject = subjectOf(c)
 			if one.where = or(one.where, c.Name); one.status == Pass {
 				one.where, one.got = "", count(len(v.Facts.Engine.Containers), "container")
 			}
@@ -32,6 +32,11 @@ func eachContainer(judge func(*view, facts.ContainerDetail) verdict) func(*view)
 		}
 		return all
 	}
+}
+
+// subjectOf is what exemptions can name a container by.
+func subjectOf(c facts.ContainerDetail) subject {
+	return subject{container: c.Name, images: []string{c.Image}, labels: c.Labels}
 }
 
 // count says "1 container", "3 containers".

@@ -59,6 +59,9 @@ func hostChecks() []check {
 			want:  "images, volumes and logs can't fill the root file system", fix: "mount a file system of its own there, best before Docker is first started",
 			judge: func(v *view) []verdict {
 				root := v.Facts.Engine.DataRoot
+				if root.Unread != "" {
+					return []verdict{unknown(root.Path, root.Unread)}
+				}
 				return []verdict{either(root.Separate, root.Path, "separate file system: "+yesNo(root.Separate))}
 			},
 		},

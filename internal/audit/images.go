@@ -40,7 +40,7 @@ func eachImage(judge func(facts.Image) verdict) func(*view) []verdict {
 			if i.Unread == "" {
 				one = judge(i)
 			}
-			one.where, one.subject = imageName(i), subject{images: i.Tags, labels: i.Labels}
+			one.where, one.subject = imageName(i), subject{images: append(slices.Clone(i.Tags), i.ID), labels: i.Labels}
 			if one.status == Pass {
 				one.where, one.got = "", count(len(v.Facts.Engine.Images), "image")
 			}

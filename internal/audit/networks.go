@@ -114,7 +114,7 @@ func exposure(v *view) []verdict {
 		if got := now.Words(); !slices.Equal(got, want) {
 			one := fails(fmt.Sprintf("%s/%s", portOf(now), now.Protocol), now.What()+" is reached by "+strings.Join(got, ", "))
 			one.want = or(strings.Join(want, ", "), "nobody")
-			one.subject = subject{container: now.Name}
+			one.subject = v.containerNamed(now.Name)
 			all = append(all, one)
 		}
 	}
@@ -122,6 +122,17 @@ func exposure(v *view) []verdict {
 		return []verdict{notApplicable("nothing listens")}
 	}
 	return append(all, passes("as the policy says"))
+}
+
+// containerNamed is what exemptions can name a container by. Of one that could not be
+// inspected, that is its name alone.
+func (v *view) containerNamed(name string) subject {
+	for _, c := range v.Facts.Engine.Containers {
+		if c.Name == name {
+			return subjectOf(c)
+		}
+	}
+	return subject{container: name}
 }
 
 // open reports whether anybody outside reaches a port.

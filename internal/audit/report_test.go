@@ -156,7 +156,7 @@ func TestTheReportReadsWellAt80Columns(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(out.String()) {
-		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > width {
+		if n := wide(strings.TrimRight(line, "\n")); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
@@ -184,6 +184,9 @@ func hostile() map[string]string {
 		"something of no width":      "we\u200bb\ufeff",
 		"a NUL":                      "a\x00b",
 		"bytes that are no UTF-8":    "a\xff\xfeb",
+		"wide characters":            strings.Repeat("港", 60),
+		"wide characters and others": strings.Repeat("a港🚢", 30),
+		"a long word":                strings.Repeat("A", 150),
 		"100 kB":                     strings.Repeat("A", 100_000),
 		"100 kB of line breaks":      strings.Repeat("\n", 100_000),
 		"100 kB without a character": strings.Repeat("\u0301", 50_000),
@@ -241,11 +244,28 @@ func TestNoNameBreaksTheTableOrTheJSON(t *testing.T) {
 					t.Errorf("the %s has %d bytes", what, len(shown))
 				}
 			}
+			for line := range strings.Lines(out.String()) {
+				if n := wide(strings.TrimRight(line, "\n")); n > 80 {
+					t.Errorf("%d columns: %s", n, line)
+				}
+			}
 			if lines, most := strings.Count(out.String(), "\n"), 6*strings.Count(textOf(t, plain), "\n"); lines > most {
 				t.Errorf("%d lines, want at most %d", lines, most)
 			}
 		})
 	}
+}
+
+// wide is how many columns a text takes: all that hostile texts hold of wide characters
+// is from these blocks.
+func wide(text string) int {
+	n := utf8.RuneCountInString(text)
+	for _, r := range text {
+		if r >= 0x3000 && r < 0xa000 || r >= 0x1f300 && r < 0x1f700 {
+			n++
+		}
+	}
+	return n
 }
 
 // safe is what may reach a terminal, said in another way than the code does.

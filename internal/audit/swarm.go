@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"molo/internal/facts"
@@ -15,7 +16,8 @@ func swarmChecks() []check {
 			slug: "daemon-swarm", title: "Swarm mode is off", area: AreaDaemon, level: Recommended, cis: []string{"5.1"}, needs: engine,
 			want: "not part of a swarm", fix: "docker swarm leave, if nothing needs it: it opens three ports and rules out live-restore",
 			judge: func(v *view) []verdict {
-				return []verdict{either(!v.Facts.Engine.Swarm.Active, "", "swarm "+onOff(v.Facts.Engine.Swarm.Active))}
+				s := v.Facts.Engine.Swarm
+				return []verdict{either(!s.Active, "", strings.TrimSpace("swarm "+onOff(s.Active)+" "+s.State))}
 			},
 		},
 		{
@@ -62,7 +64,10 @@ func inSwarm(judge func(*view) []verdict) func(*view) []verdict {
 // managers makes a judge of what only managers are told.
 func managers(judge func(facts.Swarm) verdict) func(*view) []verdict {
 	return inSwarm(func(v *view) []verdict {
-		if !v.Facts.Engine.Swarm.Manager {
+		switch s := v.Facts.Engine.Swarm; {
+		case s.State != "":
+			return []verdict{unknown("", "this node of the swarm is in the state "+s.State)}
+		case !s.Manager:
 			return []verdict{notApplicable("this node is no manager")}
 		}
 		return []verdict{judge(v.Facts.Engine.Swarm)}

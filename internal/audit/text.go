@@ -5,7 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	cellwidth "golang.org/x/text/width"
 )
 
 // timeLayout shows a time to a person.
@@ -240,20 +241,56 @@ func (r Report) Failing(level Level) int {
 }
 
 // wrap writes a text in lines of at most width columns: the first one after lead,
-// the others after indent. A word that is longer has a line to itself.
+// the others after indent. A word that is longer than a line is broken.
 func wrap(out *strings.Builder, lead, indent, text string) {
-	line, used := lead, utf8.RuneCountInString(lead)
-	empty := true
+	line, used, empty := lead, columns(lead), true
 	for _, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		if !empty && used+1+n > width {
-			out.WriteString(line + "\n")
-			line, used, empty = indent, utf8.RuneCountInString(indent), true
+		for _, part := range broken(word, width-max(columns(lead), columns(indent))) {
+			n := columns(part)
+			if !empty && used+1+n > width {
+				out.WriteString(line + "\n")
+				line, used, empty = indent, columns(indent), true
+			}
+			if !empty {
+				line, used = line+" ", used+1
+			}
+			line, used, empty = line+part, used+n, false
 		}
-		if !empty {
-			line, used = line+" ", used+1
-		}
-		line, used, empty = line+word, used+n, false
 	}
 	out.WriteString(line + "\n")
+}
+
+// broken takes a word apart into pieces of at most so many columns; all but the last
+// fill them, so that each has a line to itself.
+func broken(word string, most int) []string {
+	var parts []string
+	start, used := 0, 0
+	for i, r := range word {
+		n := cells(r)
+		if used+n > most {
+			parts = append(parts, word[start:i])
+			start, used = i, 0
+		}
+		used += n
+	}
+	return append(parts, word[start:])
+}
+
+// columns returns how wide a text is on a terminal.
+func columns(text string) int {
+	n := 0
+	for _, r := range text {
+		n += cells(r)
+	}
+	return n
+}
+
+// cells returns how many columns a character takes: two if it is a wide one of East Asia
+// or an emoji (Unicode Standard Annex 11). One that joins the character before it counts
+// as well: some terminals show it by itself.
+func cells(r rune) int {
+	if kind := cellwidth.LookupRune(r).Kind(); kind == cellwidth.EastAsianWide || kind == cellwidth.EastAsianFullwidth {
+		return 2
+	}
+	return 1
 }

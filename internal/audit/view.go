@@ -18,12 +18,12 @@ type view struct {
 	defaults *policy.Policy             // with all blocks, at their defaults
 	config   map[string]json.RawMessage // daemon.json; nil where it can't be read as an object
 	used     map[*policy.Exemption]bool // exemptions that covered something
-	blind    bool                       // something is unknown
+	unclear  map[string]bool            // checks of which something is unknown, by name
 	lint     []nginx.Finding            // of nginx's configuration; nil before it has been read
 }
 
 func newView(in Input) *view {
-	v := &view{Input: in, policy: in.Policy, used: map[*policy.Exemption]bool{}}
+	v := &view{Input: in, policy: in.Policy, used: map[*policy.Exemption]bool{}, unclear: map[string]bool{}}
 	if v.policy == nil {
 		v.policy = &policy.Policy{}
 	}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"net/netip"
+	"strings"
 
 	"molo/internal/facts"
 )
@@ -235,6 +236,10 @@ func policyViolations() []violation {
 	exempt := func(lines, expires string) string {
 		return "exempt \"x\" {\n  checks  = [\"container-privileged\", \"host-partition\"]\n" + lines + "  reason  = \"r\"\n  expires = \"" + expires + "\"\n}\n"
 	}
+	port := func(lines string) string {
+		return "exempt \"x\" {\n  checks  = [\"network-exposure\"]\n" + lines + "  reason  = \"r\"\n  expires = \"2027-01-31\"\n}\n"
+	}
+	exposed := []string{"exempt required network-exposure 0.0.0.0:8080/tcp"}
 	privileged := change(func(c *facts.ContainerDetail) { c.Privileged = true })
 	exempted := []string{"exempt required container-privileged web"}
 	unfit := []string{"fail recommended policy-exemption policies.hcl:1", "fail required container-privileged web"}
@@ -253,6 +258,29 @@ func policyViolations() []violation {
 		{
 			name: "the host is exempt", policy: exempt("", "2027-01-31"), broken: func(f *facts.Audit) { f.Engine.DataRoot.Separate = false },
 			want: []string{"exempt info host-partition /var/lib/docker"},
+		},
+		{name: "a port is exempt by its container's label", policy: port("  label = \"no.example.owner=ops\"\n"), now: opened(), want: exposed},
+		{name: "a port is exempt by its container's image", policy: port("  image = \"web\"\n"), now: opened(), want: exposed},
+		{name: "a port is exempt by its container's name", policy: port("  container = \"web\"\n"), now: opened(), want: exposed},
+		{
+			name: "a port is exempt by another label", policy: port("  label = \"no.example.owner=dev\"\n"), now: opened(),
+			want: []string{"fail recommended policy-exemption policies.hcl:1", "fail required network-exposure 0.0.0.0:8080/tcp"},
+		},
+		{
+			name: "an image without a tag is not the host", policy: strings.Replace(exempt("", "2027-01-31"), "host-partition", "image-health-check", 1),
+			broken: func(f *facts.Audit) { f.Engine.Images[0].Tags, f.Engine.Images[0].HealthCheck = nil, false },
+			want:   []string{"fail info image-health-check abcdef012345", "fail recommended policy-exemption policies.hcl:1"},
+		},
+		{
+			name: "an exemption that nobody needs, and something else is unknown", policy: exempt("  container = \"web\"\n", "2027-01-31"),
+			broken: func(f *facts.Audit) { f.Unread = map[facts.Source]string{facts.FromUpdates: "no apt"} },
+			want: []string{
+				"fail recommended policy-exemption policies.hcl:1", "unknown recommended host-docker-updates", "unknown recommended host-docker-version", "unknown recommended host-updates",
+			},
+		},
+		{
+			name: "an exemption from what is unknown", policy: exempt("  container = \"web\"\n", "2027-01-31"),
+			broken: func(f *facts.Audit) { f.Engine.DataRoot.Unread = "permission denied" }, want: []string{"unknown info host-partition /var/lib/docker"},
 		},
 		{name: "an exemption that nobody needs", policy: exempt("  container = \"web\"\n", "2027-01-31"), want: []string{"fail recommended policy-exemption policies.hcl:1"}},
 	}

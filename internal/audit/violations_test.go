@@ -85,6 +85,11 @@ func hostViolations() []violation {
 		},
 		{name: "Docker's data on the root file system", broken: func(f *facts.Audit) { f.Engine.DataRoot.Separate = false }, want: []string{"fail info host-partition /var/lib/docker"}},
 		{
+			name: "Docker's data on a file system that can't be looked at", broken: func(f *facts.Audit) {
+				f.Engine.DataRoot = facts.DataRoot{Path: "/srv/docker", Unread: "permission denied"}
+			}, want: []string{"unknown info host-partition /srv/docker"},
+		},
+		{
 			name: "a host in another country", policy: `host { regions = ["de-fra", "se-sto"] }`,
 			want: []string{"fail required host-region /run/cloud-init/instance-data.json"},
 		},
@@ -312,6 +317,10 @@ func swarmViolations() []violation {
 	return []violation{
 		{name: "a swarm", broken: in(good, nil), want: []string{active}},
 		{name: "a worker of a swarm", broken: in(facts.Swarm{}, nil), want: []string{active}},
+		{
+			name: "a manager that is locked", broken: in(facts.Swarm{State: "locked"}, nil),
+			want: []string{active, "unknown info swarm-autolock", "unknown info swarm-certificates", "unknown info swarm-managers"},
+		},
 		{name: "a swarm with two managers", broken: in(many, nil), want: []string{"fail info swarm-managers", active}},
 		{name: "a swarm without autolock", broken: in(open, nil), want: []string{"fail info swarm-autolock", active}},
 		{name: "a swarm with certificates for a year", broken: in(long, nil), want: []string{"fail info swarm-certificates", active}},

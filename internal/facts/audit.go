@@ -104,7 +104,8 @@ type Boot struct {
 // DataRoot is where Docker keeps images, volumes and containers.
 type DataRoot struct {
 	Path     string `json:"path,omitempty"`
-	Separate bool   `json:"separate"` // on a file system of its own
+	Separate bool   `json:"separate"`         // on a file system of its own
+	Unread   string `json:"unread,omitempty"` // why that is not known
 }
 
 // Cloud is where the provider runs the machine.

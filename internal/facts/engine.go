@@ -20,10 +20,12 @@ type Engine struct {
 
 // Swarm is the swarm that the engine belongs to.
 type Swarm struct {
-	Active   bool `json:"active"`
-	Manager  bool `json:"manager,omitempty"`
-	Managers int  `json:"managers,omitempty"`
-	AutoLock bool `json:"auto_lock,omitempty"` // told to managers
+	Active bool `json:"active"` // it is part of one, whether that works at the moment or not
+	// State is what keeps a part of one from working: "locked", "pending" or "error".
+	State    string `json:"state,omitempty"`
+	Manager  bool   `json:"manager,omitempty"`
+	Managers int    `json:"managers,omitempty"`
+	AutoLock bool   `json:"auto_lock,omitempty"` // told to managers
 	// CertificateExpiry is how long a node's certificate lasts; told to managers.
 	CertificateExpiry time.Duration `json:"certificate_expiry,omitempty"`
 }

@@ -192,7 +192,10 @@ func followMounts(mounts []facts.Mount) {
 
 // swarmOf reads what a node knows of its swarm.
 func swarmOf(s swarm.Info) facts.Swarm {
-	out := facts.Swarm{Active: s.LocalNodeState == swarm.LocalNodeStateActive, Manager: s.ControlAvailable, Managers: s.Managers}
+	out := facts.Swarm{Active: inSwarm(s), Manager: s.ControlAvailable, Managers: s.Managers}
+	if out.Active && s.LocalNodeState != swarm.LocalNodeStateActive {
+		out.State = string(s.LocalNodeState)
+	}
 	if s.Cluster != nil {
 		out.AutoLock = s.Cluster.Spec.EncryptionConfig.AutoLockManagers
 		out.CertificateExpiry = s.Cluster.Spec.CAConfig.NodeCertExpiry

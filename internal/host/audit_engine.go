@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"path"
@@ -173,8 +174,8 @@ func dataRoot(dir string) facts.DataRoot {
 		dir = path.Dir(dir)
 	}
 	var own, around unix.Stat_t
-	if unix.Stat(dir, &own) != nil || unix.Stat(path.Dir(dir), &around) != nil {
-		return facts.DataRoot{Path: dir}
+	if err := cmp.Or(unix.Stat(dir, &own), unix.Stat(path.Dir(dir), &around)); err != nil {
+		return facts.DataRoot{Path: dir, Unread: unreadable("", "", err).Why}
 	}
 	return facts.DataRoot{Path: dir, Separate: own.Dev != around.Dev}
 }

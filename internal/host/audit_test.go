@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/api/types/system"
 
 	"molo/internal/audit"
 	"molo/internal/facts"
@@ -122,6 +124,36 @@ func TestAProcessThatHasEndedIsNone(t *testing.T) {
 	}
 	if got := process(1 << 30); got != (facts.Process{}) { // more than there can be
 		t.Errorf("a process that is not there is %+v", got)
+	}
+}
+
+func TestADataRootThatIsNotThereIsUnknown(t *testing.T) {
+	if got := dataRoot(filepath.Join(t.TempDir(), "docker")); got.Unread == "" {
+		t.Errorf("%+v", got)
+	}
+	if got := dataRoot("/proc/self"); got.Separate || got.Unread != "" {
+		t.Errorf("a directory of its parent's file system: %+v", got)
+	}
+	if got := dataRoot("/proc"); !got.Separate || got.Unread != "" {
+		t.Errorf("a file system of its own: %+v", got)
+	}
+}
+
+func TestANodeThatIsLockedIsPartOfASwarm(t *testing.T) {
+	for state, want := range map[swarm.LocalNodeState]facts.Swarm{
+		"":                           {},
+		swarm.LocalNodeStateInactive: {},
+		swarm.LocalNodeStateActive:   {Active: true},
+		swarm.LocalNodeStateLocked:   {Active: true, State: "locked"},
+		swarm.LocalNodeStatePending:  {Active: true, State: "pending"},
+		swarm.LocalNodeStateError:    {Active: true, State: "error"},
+	} {
+		if diff := cmp.Diff(want, swarmOf(swarm.Info{LocalNodeState: state})); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", state, diff)
+		}
+		if got := effectiveOf(system.Info{Swarm: swarm.Info{LocalNodeState: state}}, nil, 28).Swarm; got != want.Active {
+			t.Errorf("%q rules live-restore out: %t, want %t", state, got, want.Active)
+		}
 	}
 }
 

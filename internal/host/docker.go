@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
@@ -282,7 +283,7 @@ func effectiveOf(info system.Info, networks []network.Summary, major int) facts.
 		LogDriver:   info.LoggingDriver,
 		UsernsRemap: has(info.SecurityOptions, "name=userns"),
 		Rootless:    *has(info.SecurityOptions, "name=rootless"),
-		Swarm:       info.Swarm.LocalNodeState == "active",
+		Swarm:       inSwarm(info.Swarm),
 	}
 	if major >= 23 {
 		e.NoNewPrivileges = has(info.SecurityOptions, "name=no-new-privileges")
@@ -300,6 +301,12 @@ func effectiveOf(info system.Info, networks []network.Summary, major int) facts.
 		}
 	}
 	return e
+}
+
+// inSwarm reports whether an engine is part of a swarm. One that is locked or waits for
+// the others is: it has state on disk that rules live-restore out.
+func inSwarm(s swarm.Info) bool {
+	return s.LocalNodeState != "" && s.LocalNodeState != swarm.LocalNodeStateInactive
 }
 
 func has(options []string, name string) *bool {
