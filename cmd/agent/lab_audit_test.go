@@ -41,7 +41,7 @@ const tidyNginx = "rm /etc/nginx/sites-enabled/default; sed -i '1i worker_rlimit
 func (w *world) updated() {
 	w.Helper()
 	w.write("/usr/bin/unattended-upgrade", "#!/bin/sh\n")
-	w.write("/etc/apt/apt.conf.d/20auto-upgrades", "APT::Periodic::Unattended-Upgrade \"1\";\n")
+	w.write("/etc/apt/apt.conf.d/20auto-upgrades", "APT::Periodic::Unattended-Upgrade \"1\";\nAPT::Periodic::Update-Package-Lists \"1\";\n")
 	w.write("/etc/apt/apt.conf.d/50unattended-upgrades", "Unattended-Upgrade::Origins-Pattern { \"origin=Debian,codename=${distro_codename},label=Debian\"; };\n")
 	w.sh(`systemctl unmask apt-daily-upgrade.timer && mkdir -p /etc/systemd/system/apt-daily-upgrade.timer.d &&
 		printf '[Timer]\nOnCalendar=\nOnCalendar=2099-01-01\nPersistent=false\n' >/etc/systemd/system/apt-daily-upgrade.timer.d/x.conf &&
@@ -53,11 +53,27 @@ func (w *world) updated() {
 // and something behind them.
 func (w *world) archive(origin, behind string) {
 	w.Helper()
-	w.sh(fmt.Sprintf(`mkdir -p /srv/repo && cd /srv/repo && : >Packages && for p in docker.io containerd runc; do
+	w.sh(fmt.Sprintf(`mkdir -p /srv/repo && cd /srv/repo && : >Packages && for p in %s; do
 		printf 'Package: %%s\nVersion: %%s%s\nArchitecture: amd64\nMaintainer: x\nDescription: x\nFilename: x.deb\nSize: 1\nSHA256: %%064d\n\n' $p $(dpkg-query -Wf '${Version}' $p) 0 >>Packages; done
 		. /etc/os-release && printf 'Origin: %s\nLabel: %s\nSuite: stable\nCodename: %%s\nDate: Tue, 24 Nov 2026 0%%d:00:00 UTC\nSHA256:\n %%s %%s Packages\n' $VERSION_CODENAME %d \
 		$(sha256sum Packages | cut -d' ' -f1) $(stat -c %%s Packages) >Release &&
-		echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list && rm -rf /var/lib/apt/lists && apt-get update -qq`, behind, origin, origin, len(behind)%9))
+		echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list && rm -rf /var/lib/apt/lists && apt-get update -qq`, strings.Join(w.packages(), " "), behind, origin, origin, len(behind)%9))
+}
+
+// packages lists those of Docker's that are installed.
+func (w *world) packages() []string {
+	w.Helper()
+	return strings.Fields(w.sh(`dpkg-query -Wf '${db:Status-Status} ${Package}\n' docker.io docker-cli docker-buildx docker-compose containerd runc 2>/dev/null | sed -n 's/^installed //p'`))
+}
+
+// eachPackage is a finding of each of Docker's packages.
+func (w *world) eachPackage(what string) []string {
+	w.Helper()
+	var all []string
+	for _, p := range w.packages() {
+		all = append(all, what+" "+p)
+	}
+	return all
 }
 
 // daemon restarts dockerd with the hardened settings and these; an empty one is left out.
@@ -144,6 +160,10 @@ func TestAuditFindsWhatIsWrongWithAHost(t *testing.T) {
 			{"a package that asks for a reboot", "touch /run/reboot-required; echo libc6 >/run/reboot-required.pkgs", "rm /run/reboot-required*", "host-reboot /run/reboot-required"},
 			{"updates that are not installed", "mv /usr/bin/unattended-upgrade /root", "mv /root/unattended-upgrade /usr/bin", "host-updates /etc/apt/apt.conf.d"},
 			{"updates that are off", "mv /etc/apt/apt.conf.d/20auto-upgrades /root", "mv /root/20auto-upgrades /etc/apt/apt.conf.d", "host-updates /etc/apt/apt.conf.d"},
+			{"updates without new lists", "sed -i s/Lists.*/Lists\\ 0\\;/ /etc/apt/apt.conf.d/20auto-upgrades", "sed -i s/Lists.*/Lists\\ 1\\;/ /etc/apt/apt.conf.d/20auto-upgrades", "host-updates /etc/apt/apt.conf.d"},
+			{"updates that are off together with all else", "echo 'APT::Periodic::Enable 0;' >/etc/apt/apt.conf.d/99off", "rm /etc/apt/apt.conf.d/99off", "host-updates /etc/apt/apt.conf.d"},
+			{"a package that is held", "apt-mark hold runc", "apt-mark unhold runc", "host-docker-updates runc"},
+			{"a package that is kept back", "echo 'Unattended-Upgrade::Package-Blacklist { \"runc\"; };' >/etc/apt/apt.conf.d/99back", "rm /etc/apt/apt.conf.d/99back", "host-docker-updates runc"},
 			{"updates that nothing starts", "systemctl stop apt-daily-upgrade.timer", "systemctl start apt-daily-upgrade.timer", "host-updates apt-daily-upgrade.timer"},
 			{"a daemon.json that everybody writes", "chmod 0622 /etc/docker/daemon.json", "chmod 0644 /etc/docker/daemon.json", "file-mode /etc/docker/daemon.json"},
 			{"a daemon.json of a user", "chown nobody /etc/docker/daemon.json", "chown root /etc/docker/daemon.json", "file-owner /etc/docker/daemon.json"},
@@ -162,11 +182,15 @@ func TestAuditFindsWhatIsWrongWithAHost(t *testing.T) {
 		w.finds("no audit rules", nil, append(without(always(), "unknown host-audit-rules"), "fail host-audit-rules")...)
 		w.write("/etc/audit/rules.d/docker.rules", "-w / -k everything\n")
 		w.archive("Docker", "")
-		w.finds("an archive that updates leave alone", nil, always("fail host-docker-updates docker.io", "fail host-docker-updates containerd", "fail host-docker-updates runc")...)
+		w.finds("an archive that updates leave alone", nil, always(w.eachPackage("fail host-docker-updates")...)...)
 		w.archive("Debian", "+1")
-		w.finds("updates that wait", nil, always("fail host-docker-version docker.io", "fail host-docker-version containerd", "fail host-docker-version runc")...)
+		w.finds("updates that wait", nil, always(w.eachPackage("fail host-docker-version")...)...)
 		w.archive("Debian", "")
 		w.finds("nothing wrong again", nil, always()...)
+		w.sh("touch -d '20 days ago' /var/lib/apt/lists /var/lib/apt/lists/partial; rm -f /var/lib/apt/periodic/*")
+		w.finds("old lists", nil, always("unknown host-docker-version /var/lib/apt/lists")...)
+		w.sh("apt-get update -qq")
+		w.finds("lists that are asked for and have not changed", nil, always()...)
 		w.machine()
 	})
 }

@@ -3,8 +3,10 @@ package audit
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"molo/internal/facts"
 )
@@ -15,13 +17,13 @@ func updateChecks() []check {
 	return []check{
 		{
 			slug: "host-updates", title: "Security updates are installed without anybody's doing", area: AreaHost, level: Recommended, needs: apt,
-			want:  "unattended-upgrades installed, enabled, and its timer active",
+			want:  "unattended-upgrades installed, enabled, its timer active, and package lists refreshed",
 			fix:   "apt install unattended-upgrades, then dpkg-reconfigure --priority=low unattended-upgrades",
 			judge: unattended,
 		},
 		{
 			slug: "host-docker-updates", title: "These updates include Docker's", area: AreaHost, level: Recommended, needs: apt,
-			want:  "an origin pattern for every archive that Docker's packages come from",
+			want:  "an origin pattern for every archive that Docker's packages come from, and none of them held back",
 			judge: coverage,
 		},
 		{
@@ -34,15 +36,20 @@ func updateChecks() []check {
 
 func unattended(v *view) []verdict {
 	u := v.Facts.Updates
-	got := fmt.Sprintf("installed %s, enabled %s, timer %s", yesNo(u.Installed), yesNo(u.Enabled), or(u.Timer, "unknown"))
+	got := fmt.Sprintf("installed %s, enabled %s, timer %s, lists refreshed %s", yesNo(u.Installed), yesNo(u.Enabled), or(u.Timer, "unknown"), yesNo(u.Refreshes))
 	where := "/etc/apt/apt.conf.d"
-	if u.Installed && u.Enabled {
+	configured := u.Installed && u.Enabled && u.Refreshes
+	if configured {
 		where = "apt-daily-upgrade.timer"
 	}
-	return []verdict{either(u.Installed && u.Enabled && u.Timer == "active", where, got)}
+	one := either(configured && u.Timer == "active", where, got)
+	if u.Installed && u.Enabled && !u.Refreshes {
+		one.fix = `write into /etc/apt/apt.conf.d/20auto-upgrades: APT::Periodic::Update-Package-Lists "1";`
+	}
+	return []verdict{one}
 }
 
-// coverage looks for packages of Docker that come from archives which
+// coverage looks for packages of Docker that are held back, or come from archives which
 // unattended-upgrades leaves alone.
 func coverage(v *view) []verdict {
 	u := v.Facts.Updates
@@ -54,11 +61,36 @@ func coverage(v *view) []verdict {
 	}
 	var all []verdict
 	for _, p := range u.Packages {
-		if !slices.ContainsFunc(p.From, func(a facts.Archive) bool { return covered(u.Origins, a, v.Facts.Facts.OS) }) {
+		if one, is := heldBack(p, u.Blacklist); is {
+			all = append(all, one)
+		} else if !slices.ContainsFunc(p.From, func(a facts.Archive) bool { return covered(u.Origins, a, v.Facts.Facts.OS) }) {
 			all = append(all, uncovered(p))
 		}
 	}
 	return append(all, passes("all of "+packageNames(u.Packages)))
+}
+
+// heldBack reports whether a package is held by apt or kept back from
+// unattended-upgrades, whose expressions fit from the start of its name on (Python's
+// re.match).
+func heldBack(p facts.Package, blacklist []string) (verdict, bool) {
+	if p.Held {
+		one := fails(p.Name, "is held (apt-mark hold)")
+		one.fix = "apt-mark unhold " + p.Name
+		return one, true
+	}
+	for _, text := range blacklist {
+		expression, err := regexp.Compile("^(?:" + text + ")")
+		if err != nil {
+			return unknown(p.Name, fmt.Sprintf("Unattended-Upgrade::Package-Blacklist has %q, which is not understood here", text)), true
+		}
+		if expression.MatchString(p.Name) {
+			one := fails(p.Name, fmt.Sprintf("Unattended-Upgrade::Package-Blacklist has %q", text))
+			one.fix = "take the line out of /etc/apt/apt.conf.d/50unattended-upgrades"
+			return one, true
+		}
+	}
+	return verdict{}, false
 }
 
 func uncovered(p facts.Package) verdict {
@@ -131,6 +163,9 @@ func matches(pattern, value string) bool {
 	return value != "" && ok && err == nil
 }
 
+// fresh is how old package lists may be to tell whether something newer is to be had.
+const fresh = 7 * 24 * time.Hour
+
 func waiting(v *view) []verdict {
 	u := v.Facts.Updates
 	if len(u.Packages) == 0 {
@@ -142,5 +177,16 @@ func waiting(v *view) []verdict {
 			all = append(all, fails(p.Name, p.Installed+" is installed, "+p.Candidate+" waits"))
 		}
 	}
+	if age := v.Facts.Read.Sub(u.Lists); len(all) == 0 && age > fresh {
+		return []verdict{unknown("/var/lib/apt/lists", staleness(u.Lists, age))}
+	}
 	return append(all, passes("all of "+packageNames(u.Packages)))
+}
+
+// staleness says how old the package lists are.
+func staleness(at time.Time, age time.Duration) string {
+	if at.IsZero() {
+		return "when apt last asked the archives is not known"
+	}
+	return fmt.Sprintf("apt last asked the archives %d days ago", int(age.Hours()/24))
 }

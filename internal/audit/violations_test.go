@@ -138,11 +138,37 @@ func updateViolations() []violation {
 	with := func(pattern string) func(*facts.Audit) {
 		return func(f *facts.Audit) { ce(f); f.Updates.Origins = append(f.Updates.Origins, pattern) }
 	}
+	blacklist := func(expressions ...string) func(*facts.Audit) {
+		return func(f *facts.Audit) { f.Updates.Blacklist = expressions }
+	}
 	uncovered := []string{"fail recommended host-docker-updates docker-ce"}
 	return []violation{
 		{name: "unattended-upgrades is not installed", broken: func(f *facts.Audit) { f.Updates.Installed = false }, want: []string{"fail recommended host-updates /etc/apt/apt.conf.d"}},
 		{name: "unattended-upgrades is not enabled", broken: func(f *facts.Audit) { f.Updates.Enabled = false }, want: []string{"fail recommended host-updates /etc/apt/apt.conf.d"}},
 		{name: "nothing starts unattended-upgrades", broken: func(f *facts.Audit) { f.Updates.Timer = "inactive" }, want: []string{"fail recommended host-updates apt-daily-upgrade.timer"}},
+		{name: "package lists that nothing refreshes", broken: func(f *facts.Audit) { f.Updates.Refreshes = false }, want: []string{"fail recommended host-updates /etc/apt/apt.conf.d"}},
+		{name: "a package that is held", broken: func(f *facts.Audit) { f.Updates.Packages[1].Held = true }, want: []string{"fail recommended host-docker-updates runc"}},
+		{name: "a package on the blacklist, by the start of its name", broken: blacklist("docker"), want: []string{"fail recommended host-docker-updates docker.io"}},
+		{name: "a package on the blacklist, by an expression", broken: blacklist("linux-|runc$"), want: []string{"fail recommended host-docker-updates runc"}},
+		{name: "another package on the blacklist", broken: blacklist("ocker")},
+		{
+			name: "an expression that only Python knows", broken: blacklist("(?!linux)"),
+			want: []string{"unknown recommended host-docker-updates docker.io", "unknown recommended host-docker-updates runc"},
+		},
+		{name: "package lists of last week", broken: func(f *facts.Audit) { f.Updates.Lists = f.Read.AddDate(0, 0, -6) }},
+		{
+			name: "package lists of last month", broken: func(f *facts.Audit) { f.Updates.Lists = f.Read.AddDate(0, -1, 0) },
+			want: []string{"unknown recommended host-docker-version /var/lib/apt/lists"},
+		},
+		{
+			name: "package lists of nobody knows when", broken: func(f *facts.Audit) { f.Updates.Lists = time.Time{} },
+			want: []string{"unknown recommended host-docker-version /var/lib/apt/lists"},
+		},
+		{
+			name: "an update that has waited since last month", broken: func(f *facts.Audit) {
+				f.Updates.Lists, f.Updates.Packages[1].Candidate = f.Read.AddDate(0, -1, 0), "2.0"
+			}, want: []string{"fail recommended host-docker-version runc"},
+		},
 		{name: "Docker's own archive is not covered", broken: ce, want: uncovered},
 		{name: "a pattern for another origin", broken: with("origin=Dockers,archive=trixie"), want: uncovered},
 		{name: "a pattern of which one condition does not hold", broken: with("origin=Docker,component=test"), want: uncovered},

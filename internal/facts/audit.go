@@ -117,18 +117,24 @@ type Cloud struct {
 
 // Updates is how software on the host is kept up to date.
 type Updates struct {
-	Installed bool      `json:"installed"`         // unattended-upgrades is there
-	Enabled   bool      `json:"enabled"`           // APT::Periodic::Unattended-Upgrade
-	Timer     string    `json:"timer,omitempty"`   // state of apt-daily-upgrade.timer
-	Origins   []string  `json:"origins,omitempty"` // patterns as Unattended-Upgrade::Origins-Pattern has them
-	Packages  []Package `json:"packages,omitempty"`
+	Installed bool     `json:"installed"`         // unattended-upgrades is there
+	Enabled   bool     `json:"enabled"`           // APT::Periodic::Unattended-Upgrade, unless APT::Periodic::Enable is off
+	Refreshes bool     `json:"refreshes"`         // APT::Periodic::Update-Package-Lists: without new lists there is nothing to install
+	Timer     string   `json:"timer,omitempty"`   // state of apt-daily-upgrade.timer
+	Origins   []string `json:"origins,omitempty"` // patterns as Unattended-Upgrade::Origins-Pattern has them
+	// Blacklist holds the expressions of Unattended-Upgrade::Package-Blacklist.
+	Blacklist []string `json:"blacklist,omitempty"`
+	// Lists is when apt last asked the archives what they have.
+	Lists    time.Time `json:"lists,omitzero"`
+	Packages []Package `json:"packages,omitempty"`
 }
 
 // Package is an installed package that Docker is made of.
 type Package struct {
 	Name      string `json:"name"`
-	Installed string `json:"installed"` // version
-	Candidate string `json:"candidate"` // the version that apt would install
+	Installed string `json:"installed"`      // version
+	Candidate string `json:"candidate"`      // the version that apt would install
+	Held      bool   `json:"held,omitempty"` // by apt-mark hold
 	// From are the archives that offer it, as apt knows them.
 	From []Archive `json:"from,omitempty"`
 }

@@ -74,13 +74,20 @@ Unattended-Upgrade::Origins-Pattern "";
 Unattended-Upgrade::Origins-Pattern:: "origin=Debian,codename=${distro_codename},label=Debian";
 Unattended-Upgrade::Allowed-Origins:: "Docker:bookworm";
 Unattended-Upgrade::Package-Blacklist "";
+Unattended-Upgrade::Package-Blacklist:: "docker-ce$";
 `
-	want := facts.Updates{Enabled: true, Origins: []string{"origin=Debian,codename=${distro_codename},label=Debian", "origin=Docker,archive=bookworm"}}
+	want := facts.Updates{Enabled: true, Refreshes: true, Blacklist: []string{"docker-ce$"}, Origins: []string{"origin=Debian,codename=${distro_codename},label=Debian", "origin=Docker,archive=bookworm"}}
 	if diff := cmp.Diff(want, updatesOf(dump)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if updatesOf(`APT::Periodic::Unattended-Upgrade "0";`).Enabled {
 		t.Error("0 counts as enabled")
+	}
+	if updatesOf("APT::Periodic::Enable \"0\";\n" + dump).Enabled {
+		t.Error("it counts as enabled, and nothing is done periodically")
+	}
+	if updatesOf(`APT::Periodic::Update-Package-Lists "0";`).Refreshes || updatesOf("").Refreshes {
+		t.Error("lists count as refreshed that are not")
 	}
 }
 

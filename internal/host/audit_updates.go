@@ -2,14 +2,19 @@ package host
 
 import (
 	"context"
+	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"molo/internal/facts"
 )
 
 // dockerPackages lists the packages that the engine is made of, Debian's and Docker's.
 func dockerPackages() []string {
-	return []string{"docker.io", "docker-ce", "containerd", "containerd.io", "runc"}
+	return []string{
+		"docker.io", "docker-cli", "docker-buildx", "docker-compose", "containerd", "runc", "docker-ce", "docker-ce-cli", "docker-buildx-plugin", "docker-compose-plugin", "containerd.io",
+	}
 }
 
 // updates asks apt how the host is kept up to date.
@@ -34,13 +39,35 @@ func (h *Host) updates(ctx context.Context) (facts.Updates, error) {
 		return u, err
 	}
 	u.Packages = packagesOf(string(packages), archivesOf(string(archives)))
+	held, err := h.exec(ctx, nil, "apt-mark", "showhold")
+	if err != nil {
+		return u, err
+	}
+	for i, p := range u.Packages {
+		u.Packages[i].Held = slices.Contains(strings.Fields(string(held)), p.Name)
+	}
+	u.Lists = h.listsOf()
 	return u, nil
+}
+
+// listsOf returns when apt last asked the archives. It leaves lists that have not changed
+// as they are, but works in the directory partial each time; the stamps are those of its
+// own timer and of update-notifier.
+func (h *Host) listsOf() time.Time {
+	var newest time.Time
+	for _, path := range []string{"/var/lib/apt/lists", "/var/lib/apt/lists/partial", "/var/lib/apt/periodic/update-stamp", "/var/lib/apt/periodic/update-success-stamp"} {
+		if info, err := os.Stat(h.path(path)); err == nil && info.ModTime().After(newest) {
+			newest = info.ModTime()
+		}
+	}
+	return newest
 }
 
 // updatesOf reads what "apt-config dump" prints: lines such as
 // APT::Periodic::Unattended-Upgrade "1";
 func updatesOf(dump string) facts.Updates {
 	var u facts.Updates
+	periodic := true // unless told otherwise
 	for line := range strings.Lines(dump) {
 		key, value, ok := strings.Cut(strings.TrimSuffix(strings.TrimSpace(line), ";"), " ")
 		value = strings.Trim(value, `"`)
@@ -48,6 +75,12 @@ func updatesOf(dump string) facts.Updates {
 		case !ok || value == "":
 		case strings.EqualFold(key, "APT::Periodic::Unattended-Upgrade"):
 			u.Enabled = value != "0"
+		case strings.EqualFold(key, "APT::Periodic::Enable"):
+			periodic = value != "0"
+		case strings.EqualFold(key, "APT::Periodic::Update-Package-Lists"):
+			u.Refreshes = value != "0"
+		case strings.EqualFold(key, "Unattended-Upgrade::Package-Blacklist::"):
+			u.Blacklist = append(u.Blacklist, value)
 		case strings.EqualFold(key, "Unattended-Upgrade::Origins-Pattern::"):
 			u.Origins = append(u.Origins, value)
 		case strings.EqualFold(key, "Unattended-Upgrade::Allowed-Origins::"):
@@ -56,6 +89,7 @@ func updatesOf(dump string) facts.Updates {
 			u.Origins = append(u.Origins, "origin="+origin+",archive="+archive)
 		}
 	}
+	u.Enabled, u.Refreshes = u.Enabled && periodic, u.Refreshes && periodic
 	return u
 }
 
