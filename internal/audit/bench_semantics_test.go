@@ -267,6 +267,20 @@ func benchScenarios() []violation {
 		{name: "a key that not even root may read", broken: func(f *facts.Audit) { file(f, facts.RoleServerKey, "root", "root", 0) }},
 		{name: "restarted 10 times", broken: change(func(c *facts.ContainerDetail) { c.Retries = 10 })},
 		{name: "a cgroup-parent by a flag", broken: func(f *facts.Audit) { f.Facts.Docker.Flags = []string{"--cgroup-parent=x.slice"} }},
+		{name: "one rule for everything", broken: func(f *facts.Audit) {
+			f.Files, f.AuditRules.Kernel = nil, []string{"-w / -p wa"}
+			for _, w := range watched() {
+				f.Files = append(f.Files, facts.File{Role: w.role, Path: "/x/" + string(w.role), Owner: "root", Group: "root"})
+			}
+		}},
+		{name: "a registry that the file does not name any more", broken: func(f *facts.Audit) { f.Engine.InsecureRegistries = []string{"r.example.no"} }},
+		{name: "users that nobody remaps", broken: func(f *facts.Audit) {
+			engine(f).UsernsRemap, container(f).UsernsMode, container(f).Process.UID = ptr(false), "host", 1000
+			drop(f, "userns-remap")
+		}},
+		{name: "an overlay network without a swarm", broken: func(f *facts.Audit) {
+			f.Engine.Networks = append(f.Engine.Networks, facts.NetworkDetail{Name: "left", Driver: "overlay"})
+		}},
 		{name: "an API with client certificates, by the file", broken: func(f *facts.Audit) {
 			configure(f, `"hosts": ["tcp://0.0.0.0:2376"], "tlsverify": true`)
 		}},

@@ -105,7 +105,7 @@ func benchmark() []coveredID {
 		{"5.29", done, ""},
 		{"5.30", done, "manual there"},
 		{"5.31", better, "applies where users are remapped: without that there is nothing to opt out of"},
-		{"5.32", better, "sees directories around the socket, and the sockets of containerd, Podman and CRI-O"},
+		{"5.32", better, "sees directories around the socket, and the sockets of other engines, of systemd and of D-Bus"},
 
 		{"6.1", done, "manual there"},
 		{"6.2", done, "manual there"},
@@ -119,6 +119,24 @@ func benchmark() []coveredID {
 		{"7.7", done, "manual there"},
 		{"7.8", left, "a rotation leaves no date behind"},
 		{"7.9", left, "takes two networks, and the Engine API does not tell which is for what"},
+	}
+}
+
+// unmodelled says of checks that are done better why the comparison on scenarios shows no
+// difference, besides those whose note says that they are manual there.
+func unmodelled() map[string]string {
+	reminds := "only a reminder there, without a verdict"
+	return map[string]string{
+		"1.1.1": "what mountpoint(1) says is not among the facts",
+		"1.1.2": reminds,
+		"1.1.8": "about a unit there that is never there",
+		"2.1":   reminds,
+		"3.1":   "the scenarios know one file of a role",
+		"3.3":   "the scenarios know one file of a role",
+		"4.10":  reminds,
+		"5.4":   "another verdict takes a policy, and the scenarios have none",
+		"5.7":   "the same verdict, come by in another way",
+		"5.12":  "the facts know only whether there is any bound",
 	}
 }
 
@@ -148,6 +166,15 @@ func slugsOf(id string) []string {
 }
 
 func TestEveryCheckOfTheBenchmarkIsCoveredOrLeftOutForAReason(t *testing.T) {
+	text, err := os.ReadFile("testdata/differences.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	different := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		id, _, _ := strings.Cut(line, ":")
+		different[id] = true
+	}
 	var got []string
 	for _, row := range benchmark() {
 		got = append(got, row.id)
@@ -159,6 +186,8 @@ func TestEveryCheckOfTheBenchmarkIsCoveredOrLeftOutForAReason(t *testing.T) {
 			t.Errorf("%s: %s by no check", row.id, row.how)
 		case row.how == better && row.note == "":
 			t.Errorf("%s: done better, but how?", row.id)
+		case row.how == better && different[row.id] == (unmodelled()[row.id] != "" || strings.Contains(row.note, "manual")):
+			t.Errorf("%s: done better takes a line in testdata/differences.txt, or a reason why there is none", row.id)
 		}
 	}
 	if !slices.Equal(got, ids()) {

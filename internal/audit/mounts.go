@@ -3,6 +3,7 @@ package audit
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"molo/internal/facts"
@@ -20,7 +21,7 @@ func mountChecks() []check {
 		},
 		{
 			slug: "container-runtime-socket", title: "No container controls the container engine", level: Required, cis: []string{"5.32"},
-			want: "no mount of docker.sock, containerd.sock, podman.sock or crio.sock, nor of a directory around them", fix: "put a proxy in between that lets only the requests through that it needs",
+			want: "no mount of a socket of Docker, containerd, Podman, CRI-O, BuildKit, LXD or Incus, of systemd or D-Bus, nor of a directory around one", fix: "put a proxy in between that lets only the requests through that it needs",
 			asks: mounts, judge: eachContainer(runtimeSockets),
 		},
 		{
@@ -60,7 +61,7 @@ func sensitiveMounts(v *view, c facts.ContainerDetail) verdict {
 	var seen []string
 	for _, m := range c.Mounts {
 		for _, source := range v.sources(m) {
-			if sensitive(source, m.Writable) {
+			if v.sensitive(source, m.Writable) {
 				seen = append(seen, source+map[bool]string{true: "", false: " (read-only)"}[m.Writable])
 				break
 			}
@@ -88,12 +89,17 @@ func (v *view) sources(m facts.Mount) []string {
 	return all
 }
 
-// sensitive reports whether a path is one of the trees, in one, or around one.
-func sensitive(source string, writable bool) bool {
+// sensitive reports whether a path is one of the trees, in one, or around one. So is what
+// Docker keeps, wherever that is.
+func (v *view) sensitive(source string, writable bool) bool {
 	if !writable && slices.ContainsFunc(harmless(), func(h string) bool { return within(source, h) }) {
 		return false
 	}
-	return slices.ContainsFunc(trees(), func(tree string) bool { return within(source, tree) || within(tree, source) })
+	all := trees()
+	if root := v.Facts.Engine.DataRoot.Path; root != "" {
+		all = append(all, path.Clean(root))
+	}
+	return slices.ContainsFunc(all, func(tree string) bool { return within(source, tree) || within(tree, source) })
 }
 
 // within reports whether a clean path is a directory or below it.
@@ -101,24 +107,72 @@ func within(p, dir string) bool {
 	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// runtimeSocketPaths lists the sockets through which a container engine takes orders.
-func runtimeSocketPaths() []string {
-	return []string{"/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock", "/run/crio/crio.sock"}
+// engineSockets lists the sockets through which container engines take orders. They have
+// names of their own, by which they are known wherever they are.
+func engineSockets() []string {
+	return []string{
+		"/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock", "/run/crio/crio.sock", "/run/cri-dockerd.sock", "/run/buildkit/buildkitd.sock",
+	}
 }
 
-// runtimeSockets finds sockets by their place, and by their name anywhere else. A
-// read-only mount of a socket takes orders as well.
+// hostSockets lists the other sockets through which root in a container gets root on the
+// host, or starts containers there. They are known by their place alone.
+func hostSockets() []string {
+	return []string{
+		"/var/lib/lxd/unix.socket", "/var/snap/lxd/common/lxd/unix.socket", "/var/lib/incus/unix.socket", "/run/incus/unix.socket",
+		"/run/systemd/private", "/run/dbus/system_bus_socket",
+	}
+}
+
+// socketPlaces lists the sockets that something at a place of the host may be or hold:
+// those above, those that this dockerd has besides, and those of the engines of a user.
+func (v *view) socketPlaces(place string) []string {
+	all := slices.Concat(engineSockets(), hostSockets())
+	for _, l := range v.list("host", "-H", "hosts") {
+		if path, ok := strings.CutPrefix(l.text, "unix://"); ok && path != "" {
+			all = append(all, inRun(path))
+		}
+	}
+	for _, address := range v.Facts.DaemonListens {
+		if strings.HasPrefix(address, "/") {
+			all = append(all, inRun(address))
+		}
+	}
+	user, _, _ := strings.Cut(strings.TrimPrefix(place, "/run/user/"), "/")
+	if _, err := strconv.Atoi(user); err == nil || within("/run/user", place) {
+		dir := path.Join("/run/user", user)
+		if err != nil {
+			dir = "/run/user/UID"
+		}
+		all = append(all, dir+"/docker.sock", dir+"/podman/podman.sock")
+	}
+	return all
+}
+
+// inRun spells a path below /var/run, which is a link, as what it leads to.
+func inRun(source string) string {
+	if within(source, "/var/run") {
+		return path.Clean("/run" + strings.TrimPrefix(source, "/var/run"))
+	}
+	return path.Clean(source)
+}
+
+// runtimeSockets finds sockets by their place, and those of engines by their name anywhere
+// else. A read-only mount of a socket takes orders as well.
 func runtimeSockets(v *view, c facts.ContainerDetail) verdict {
 	for _, m := range c.Mounts {
 		for _, source := range v.sources(m) {
-			place := source
-			if inRun, ok := strings.CutPrefix(source, "/var/run"); ok {
-				place = "/run" + inRun
-			}
-			for _, socket := range runtimeSocketPaths() {
-				if within(socket, place) || path.Base(place) == path.Base(socket) {
+			place := inRun(source)
+			named := func(socket string) bool { return path.Base(place) == path.Base(socket) }
+			for _, socket := range v.socketPlaces(place) {
+				// Who mounts /var does not have LXD for that; see container-mounts.
+				own := !strings.HasPrefix(socket, "/var/") || within(place, path.Dir(socket))
+				if within(socket, place) && own {
 					return fails("", "reaches "+path.Base(socket)+" by way of "+source)
 				}
+			}
+			if slices.ContainsFunc(engineSockets(), named) {
+				return fails("", "reaches "+path.Base(place)+" by way of "+source)
 			}
 		}
 	}

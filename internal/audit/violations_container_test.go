@@ -178,6 +178,33 @@ func mountViolations() []violation {
 		{name: "Podman's socket", broken: mount("/run/podman/podman.sock", false), want: []string{reaches}},
 		{name: "a user's Podman socket", broken: mount("/run/user/1000/podman/podman.sock", false), want: []string{reaches}},
 		{name: "CRI-O's socket", broken: mount("/run/crio/crio.sock", false), want: []string{reaches}},
+		{name: "the socket of cri-dockerd", broken: mount("/run/cri-dockerd.sock", false), want: []string{reaches}},
+		{name: "BuildKit's socket", broken: mount("/run/buildkit", true), want: []string{reaches}},
+		{name: "LXD's socket", broken: mount("/var/snap/lxd/common/lxd", true), want: []string{reaches}},
+		{name: "Incus's socket", broken: mount("/var/lib/incus/unix.socket", true), want: []string{reaches}},
+		{name: "systemd's private socket", broken: mount("/run/systemd/private", true), want: []string{reaches}},
+		{name: "systemd's directory, as cgroup tools want it", broken: mount("/run/systemd", false), want: []string{reaches}},
+		{name: "the system bus", broken: mount("/var/run/dbus/system_bus_socket", false), want: []string{reaches}},
+		{name: "what is called like systemd's and LXD's sockets", broken: func(f *facts.Audit) { mount("/srv/private", true)(f); mount("/srv/app/unix.socket", true)(f) }},
+		{name: "a user's directory in /run", broken: mount("/run/user/1000", true), want: []string{reaches}},
+		{name: "all users' directories in /run", broken: mount("/run/user", true), want: []string{reaches}},
+		{name: "the directory of a user's Podman", broken: mount("/run/user/1000/podman", true), want: []string{reaches}},
+		{name: "a user's sound", broken: mount("/run/user/1000/pulse", true)},
+		{name: "another socket of dockerd's, by a flag", broken: func(f *facts.Audit) {
+			f.Facts.Docker.Flags = []string{"-H", "fd://", "-H", "unix:///srv/api/d.socket"}
+			mount("/srv/api", false)(f)
+		}, want: []string{reaches}},
+		{name: "another socket of dockerd's, by systemd", broken: func(f *facts.Audit) {
+			f.DaemonListens = []string{"/var/run/api/d.socket"}
+			mount("/run/api/d.socket", false)(f)
+		}, want: []string{reaches}},
+		{name: "Docker's data, where the owner has put it", broken: func(f *facts.Audit) {
+			f.Engine.DataRoot.Path = "/srv/docker"
+			mount("/srv/docker/volumes", false)(f)
+		}, want: []string{sees}},
+		{name: "a volume that stands for a disk", broken: func(f *facts.Audit) {
+			f.Engine.Volumes = []facts.Volume{{Name: "data", Device: "/dev/sda1"}}
+		}, want: []string{sees}},
 		{name: "another socket", broken: mount("/run/postgresql", true)},
 
 		{name: "shared propagation", broken: change(func(c *facts.ContainerDetail) { c.Mounts[0].Propagation = "rshared" }), want: []string{"fail recommended container-propagation web"}},

@@ -43,7 +43,7 @@ func (h *Host) Audit(ctx context.Context, sites []*policy.Site) (facts.Audit, er
 		return a, err
 	}
 	unreadFacts(&a)
-	a.Files = h.guardedFiles(a.Facts.Docker)
+	a.Files = h.guardedFiles(a.Facts.Docker, rootOf(asked.info.DockerRootDir))
 	jobs := h.auditJobs(ctx, a, asked)
 	maps.Copy(jobs, h.siteJobs(a, sites))
 	h.gather(ctx, &a, auditTimeout, jobs)

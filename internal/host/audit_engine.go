@@ -153,26 +153,36 @@ func networkDetails(a engineAnswers) []facts.NetworkDetail {
 	return all
 }
 
-// volumesOf notes what of the host a volume stands for ("type=none,o=bind,device=/etc").
+// volumesOf notes what of the host a volume stands for: a directory
+// ("type=none,o=bind,device=/etc") or a disk ("type=ext4,device=/dev/sda1"). A device that
+// is elsewhere is not of the host ("type=cifs,device=//nas/share").
 func volumesOf(list []volume.Volume) []facts.Volume {
 	var all []facts.Volume
 	for _, v := range list {
 		one := facts.Volume{Name: v.Name}
 		binds := slices.ContainsFunc(strings.Split(v.Options["o"], ","), func(o string) bool { return o == "bind" || o == "rbind" })
-		if v.Driver == "local" && binds {
-			one.Device = v.Options["device"]
+		device := v.Options["device"]
+		disk := strings.HasPrefix(device, "/") && !strings.HasPrefix(device, "//")
+		if v.Driver == "local" && (binds || disk) {
+			one.Device = device
 		}
 		all = append(all, one)
 	}
 	return all
 }
 
-// dataRoot says whether Docker's data is on a file system of its own. With user
-// namespaces remapped, it is a directory down from where it was put.
-func dataRoot(dir string) facts.DataRoot {
+// rootOf returns the data root without the directory in it that remapped user namespaces
+// have for their own.
+func rootOf(dir string) string {
 	if regexp.MustCompile(`^\d+\.\d+$`).MatchString(path.Base(dir)) {
-		dir = path.Dir(dir)
+		return path.Dir(dir)
 	}
+	return dir
+}
+
+// dataRoot says whether Docker's data is on a file system of its own.
+func dataRoot(dir string) facts.DataRoot {
+	dir = rootOf(dir)
 	var own, around unix.Stat_t
 	if err := cmp.Or(unix.Stat(dir, &own), unix.Stat(path.Dir(dir), &around)); err != nil {
 		return facts.DataRoot{Path: dir, Unread: unreadable("", "", err).Why}

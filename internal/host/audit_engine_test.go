@@ -112,7 +112,9 @@ func (e *fakeEngine) answer(w http.ResponseWriter, path string) {
 	case path == "networks":
 		fmt.Fprint(w, `[{"Name": "bridge", "Id": "0123456789abcdef", "Driver": "bridge", "Options": {}}]`)
 	case path == "volumes":
-		fmt.Fprint(w, `{"Volumes": [{"Name": "etc", "Driver": "local", "Options": {"type": "none", "o": "bind,ro", "device": "/etc"}}, {"Name": "data", "Driver": "local"}]}`)
+		fmt.Fprint(w, `{"Volumes": [{"Name": "etc", "Driver": "local", "Options": {"type": "none", "o": "bind,ro", "device": "/etc"}},
+			{"Name": "disk", "Driver": "local", "Options": {"type": "ext4", "device": "/dev/sda1"}}, {"Name": "far", "Driver": "local", "Options": {"type": "cifs", "device": "//nas/share"}},
+			{"Name": "nfs", "Driver": "local", "Options": {"type": "nfs", "device": ":/share"}}, {"Name": "data", "Driver": "local"}]}`)
 	case path == "images/json":
 		var all []any
 		for i := range e.images {
@@ -197,7 +199,7 @@ func TestWhatAnAuditReadsOfAContainer(t *testing.T) {
 			if diff := cmp.Diff(images, got.Images); diff != "" {
 				t.Errorf("images (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff([]facts.Volume{{Name: "etc", Device: "/etc"}, {Name: "data"}}, got.Volumes); diff != "" {
+			if diff := cmp.Diff([]facts.Volume{{Name: "etc", Device: "/etc"}, {Name: "disk", Device: "/dev/sda1"}, {Name: "far"}, {Name: "nfs"}, {Name: "data"}}, got.Volumes); diff != "" {
 				t.Errorf("volumes (-want +got):\n%s", diff)
 			}
 			if text, _ := json.Marshal(got); strings.Contains(string(text), "very-secret") {

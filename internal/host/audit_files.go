@@ -14,8 +14,9 @@ import (
 )
 
 // guardedFiles reads owners and modes of the files by which Docker is controlled.
-// Those that are not there are left out.
-func (h *Host) guardedFiles(d facts.Docker) []facts.File {
+// Those that are not there are left out. dataRoot is where dockerd keeps its data, as far
+// as it tells.
+func (h *Host) guardedFiles(d facts.Docker, dataRoot string) []facts.File {
 	var all []facts.File
 	add := func(role facts.Role, paths ...string) {
 		for _, path := range paths {
@@ -47,7 +48,7 @@ func (h *Host) guardedFiles(d facts.Docker) []facts.File {
 	add(facts.RoleSysconfig, "/etc/sysconfig/docker")
 	add(facts.RoleContainerdToml, "/etc/containerd/config.toml")
 	add(facts.RoleContainerdRun, "/run/containerd")
-	add(facts.RoleDataRoot, "/var/lib/docker")
+	add(facts.RoleDataRoot, cmp.Or(dataRoot, daemonFile(d, "data-root"), "/var/lib/docker"))
 	for role, name := range map[facts.Role]string{
 		facts.RoleDockerd: "dockerd", facts.RoleContainerd: "containerd", facts.RoleShim: "containerd-shim",
 		facts.RoleShimV1: "containerd-shim-runc-v1", facts.RoleShimV2: "containerd-shim-runc-v2", facts.RoleRunc: "runc",

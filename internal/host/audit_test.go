@@ -187,7 +187,7 @@ func TestWhatCloudInitWasTold(t *testing.T) {
 
 func TestTheFilesOfAnImageAreJudgedAndItsServicesAreUnknown(t *testing.T) {
 	h := image(t, map[string]string{
-		"etc/os-release": "ID=debian\nVERSION_CODENAME=bookworm\n", "usr/sbin/dockerd": "", "etc/docker/daemon.json": `{"tlskey": "/etc/docker/key.pem"}`,
+		"etc/os-release": "ID=debian\nVERSION_CODENAME=bookworm\n", "usr/sbin/dockerd": "", "etc/docker/daemon.json": `{"tlskey": "/etc/docker/key.pem", "data-root": "/srv/docker"}`, "srv/docker/x": "",
 		"etc/docker/key.pem": "", "etc/docker/certs.d/r.example.no/ca.crt": "", "usr/lib/systemd/system/docker.service": "[Service]\nExecStart=/usr/sbin/dockerd\n",
 		"etc/systemd/system/docker.service.d/x.conf": "[Service]\n", "etc/passwd": "root:x:0:0::/:\n", "etc/group": "root:x:0:\n",
 	})
@@ -206,6 +206,7 @@ func TestTheFilesOfAnImageAreJudgedAndItsServicesAreUnknown(t *testing.T) {
 		facts.RoleServerKey:    {"/etc/docker/key.pem"},
 		facts.RoleRegistryCert: {"/etc/docker/certs.d/r.example.no/ca.crt"},
 		facts.RoleDockerd:      {"/usr/sbin/dockerd"},
+		facts.RoleDataRoot:     {"/srv/docker"},
 	}
 	if diff := cmp.Diff(want, roles); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
