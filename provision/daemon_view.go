@@ -47,7 +47,7 @@ func DaemonView(p *policy.Docker, d facts.Docker, reloaded string, now time.Time
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", DaemonJSON, err)
 	}
-	effective, err := jsontext.Parse([]byte(reloadedConfig(reloaded)))
+	effective, err := jsontext.Parse([]byte(ReloadedConfig(reloaded)))
 	if err != nil {
 		effective = nil // a log line that was cut short tells nothing
 	}
@@ -130,11 +130,16 @@ func toldOf(e facts.Effective, key string) string {
 	return ""
 }
 
-// reloadedConfig finds the configuration in what dockerd logs after SIGHUP: in the
-// message, or since version 29 in a field of it.
-func reloadedConfig(line string) string {
-	for _, mark := range []string{`Reloaded configuration: `, ` config="`} {
-		_, rest, ok := strings.Cut(line, mark)
+// ReloadedConfig finds the configuration in what dockerd logs after SIGHUP: in the
+// message, or since version 29 in a field of it. Lines that only quote such a message have
+// none: there the quotation mark is escaped.
+func ReloadedConfig(line string) string {
+	_, message, ok := strings.Cut(line, ` msg="Reloaded configuration`)
+	if !ok {
+		return ""
+	}
+	for _, mark := range []string{`: `, `" config="`} {
+		rest, ok := strings.CutPrefix(message, mark)
 		if !ok {
 			continue
 		}

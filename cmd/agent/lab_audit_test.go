@@ -248,6 +248,7 @@ func TestAuditFindsWhatIsWrongWithTheDaemon(t *testing.T) {
 			w.finds(v.name, daemon, want...)
 		}
 		w.drifts()
+		w.reloaded()
 		w.refused()
 		w.listens(daemon)
 		w.swarms(daemon)
@@ -268,6 +269,17 @@ func (w *world) drifts() {
 			w.Errorf("sides (-want +got):\n%s", diff)
 		}
 	}
+}
+
+// reloaded checks that what dockerd has logged counts, where its file has more than it has
+// taken in.
+func (w *world) reloaded() {
+	w.Helper()
+	settings := []string{"--only", "daemon-log-level,daemon-iptables,daemon-metrics,daemon-ulimits,daemon-cgroup-parent,daemon-userland-proxy"}
+	w.daemon("cgroup-parent", `"x.slice"`)
+	w.write("/etc/docker/daemon.json", daemonFile("debug", "true", "metrics-addr", `"0.0.0.0:9323"`))
+	w.sh("systemctl reload docker && timeout 20 sh -c 'until docker info -f {{.Debug}} | grep -q true; do sleep 0.1; done'")
+	w.finds("a file that dockerd has taken in as far as it can", settings, "fail daemon-log-level /etc/docker/daemon.json:2", "fail daemon-cgroup-parent dockerd")
 }
 
 // refused checks what is said of a file with which dockerd would not come back.

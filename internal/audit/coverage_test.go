@@ -40,7 +40,7 @@ func benchmark() []coveredID {
 		{"2.1", better, "rootless Docker passes together with 2.9; the other only reminds"},
 		{"2.2", better, "goes by the bridge's options, not by the file"},
 		{"2.3", better, "sees debug as well, which makes the level debug"},
-		{"2.4", done, ""},
+		{"2.4", better, "goes by what dockerd logs when it takes a new file in, where it has"},
 		{"2.5", better, "goes by what dockerd tells, not by the file"},
 		{"2.6", better, "knows devicemapper and overlay as well, which Docker has dropped since"},
 		{"2.7", better, "sees every -H, and the sockets that systemd hands to dockerd; fails where TLS does not ask for client certificates"},
@@ -52,7 +52,7 @@ func benchmark() []coveredID {
 		{"2.13", better, "knows that none is no logging at all"},
 		{"2.14", better, "goes by what dockerd tells, where it does (since 23.0), not by the file"},
 		{"2.15", done, ""},
-		{"2.16", done, ""},
+		{"2.16", better, "goes by what dockerd logs when it takes a new file in, where it has"},
 		{"2.17", better, "manual there, and does not know builtin, which the profile is called since 23.0"},
 		{"2.18", left, "deprecated there since 19.03; molo itself turns experimental on before 27.0, because ip6tables needs it"},
 

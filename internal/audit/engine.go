@@ -128,9 +128,8 @@ func (v *view) whereWritten(s setting) string {
 }
 
 func logLevel(v *view) []verdict {
-	debug, where := v.written(setting{key: "debug", short: "-D"})
-	if debug == "true" {
-		return []verdict{fails(where, "debug = true")}
+	if v.Facts.Engine.Debug {
+		return []verdict{fails(v.whereWritten(setting{key: "debug", short: "-D"}), "debug = true")}
 	}
 	return v.daemon(setting{key: "log-level", short: "-l", fallback: "info"}, is("info"))
 }

@@ -21,23 +21,40 @@ type setting struct {
 	effective string // what the Engine API tells; empty: it does not
 }
 
-// daemon judges a setting by what is in force. Where the Engine API does not tell,
-// that is what flag and file say, unless the file has changed since dockerd started.
+// daemon judges a setting by what is in force. Where the Engine API does not tell, that is
+// what dockerd logged when it took its file in again; else what flag and file say, unless
+// the file has changed since dockerd started.
 func (v *view) daemon(s setting, ok func(value string) bool) []verdict {
 	written, where := v.written(s)
-	value := s.effective
-	if value == "" {
-		value = or(written, s.fallback)
+	value, told := v.told(s)
+	if !told {
+		value = written
 	}
+	value = or(value, s.fallback)
 	flagged := where != "" && !strings.HasPrefix(where, daemonJSON)
 	one := either(ok(value), or(where, "dockerd"), s.key+" = "+or(value, `""`))
-	if s.effective == "" && v.docker().ConfigNewer && !flagged {
+	if !told && v.docker().ConfigNewer && !flagged {
 		one = unknown(or(where, daemonJSON), "the file has changed since dockerd started, and the Engine API does not tell "+s.key)
 	}
 	if written != "" && written != value || s.policy != "" && s.policy != value {
 		one.sides = &Sides{Policy: s.policy, File: written, Effective: value}
 	}
 	return []verdict{one}
+}
+
+// told returns what dockerd has told of a setting. What it logs leaves out what is off or
+// empty.
+func (v *view) told(s setting) (value string, told bool) {
+	raw, logged := v.reloaded[s.key]
+	switch {
+	case s.effective != "":
+		return s.effective, true
+	case logged:
+		return jsonText(raw), true
+	case v.reloaded != nil && switches(s.key):
+		return "false", true
+	}
+	return "", v.reloaded != nil
 }
 
 // written returns what a flag or daemon.json says, and where; dockerd refuses to

@@ -17,6 +17,7 @@ type view struct {
 	policy   *policy.Policy             // never nil
 	defaults *policy.Policy             // with all blocks, at their defaults
 	config   map[string]json.RawMessage // daemon.json; nil where it can't be read as an object
+	reloaded map[string]json.RawMessage // as dockerd logged it; nil where it has not
 	used     map[*policy.Exemption]bool // exemptions that covered something
 	unclear  map[string]bool            // checks of which something is unknown, by name
 	lint     []nginx.Finding            // of nginx's configuration; nil before it has been read
@@ -31,6 +32,9 @@ func newView(in Input) *view {
 	v.defaults, _ = policy.Parse([]policy.Source{{Name: "defaults.hcl", Data: []byte(everything)}})
 	if err := json.Unmarshal([]byte(v.docker().Config), &v.config); err != nil {
 		v.config = nil
+	}
+	if err := json.Unmarshal([]byte(in.Facts.Reloaded), &v.reloaded); err != nil {
+		v.reloaded = nil
 	}
 	return v
 }

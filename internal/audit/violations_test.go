@@ -267,8 +267,25 @@ func daemonViolations() []violation {
 			name: "no logs at all", broken: func(f *facts.Audit) { engine(f).LogDriver = "none"; drop(f, "log-driver") },
 			want: []string{"fail recommended container-log-driver web", "fail recommended daemon-log-driver dockerd"},
 		},
-		{name: "debug is on", broken: func(f *facts.Audit) { configure(f, `"debug": true`) }, want: one("fail recommended daemon-log-level /etc/docker/daemon.json:2")},
-		{name: "debug is on, by a short flag", broken: func(f *facts.Audit) { f.Facts.Docker.Flags = []string{"-D", "-H", "fd://"} }, want: one("fail recommended daemon-log-level dockerd -D")},
+		{name: "debug is on", broken: func(f *facts.Audit) { f.Engine.Debug = true; configure(f, `"debug": true`) }, want: one("fail recommended daemon-log-level /etc/docker/daemon.json:2")},
+		{name: "debug is on, by a short flag", broken: func(f *facts.Audit) { f.Engine.Debug = true; f.Facts.Docker.Flags = []string{"-D", "-H", "fd://"} }, want: one("fail recommended daemon-log-level dockerd -D")},
+		{name: "debug is on, and the file does not say so any more", broken: func(f *facts.Audit) { f.Engine.Debug = true }, want: one("fail recommended daemon-log-level dockerd")},
+		{name: "debug is in the file only", broken: func(f *facts.Audit) { configure(f, `"debug": true`) }},
+		{
+			name: "a file that dockerd has taken in as far as it can", broken: func(f *facts.Audit) {
+				f.Facts.Docker.ConfigNewer = true
+				f.Reloaded = `{"log-level": "info", "metrics-addr": "", "iptables": true, "default-ulimits": {"nofile": {"Name": "nofile", "Hard": 1, "Soft": 1}}}`
+			},
+		},
+		{
+			name: "a file that promises what takes a restart", broken: func(f *facts.Audit) {
+				f.Facts.Docker.ConfigNewer = true
+				f.Reloaded = `{"log-level": "info", "metrics-addr": "0.0.0.0:9323", "userland-proxy": true, "cgroup-parent": "x.slice"}`
+			}, want: []string{
+				"fail info daemon-cgroup-parent dockerd", "fail info daemon-ulimits /etc/docker/daemon.json:10", "fail info daemon-userland-proxy /etc/docker/daemon.json:8",
+				"fail recommended daemon-metrics dockerd", "fail required daemon-iptables dockerd",
+			},
+		},
 		{name: "only errors are logged", broken: func(f *facts.Audit) { f.Facts.Docker.Flags = []string{"-l", "error"} }, want: one("fail recommended daemon-log-level dockerd -l")},
 		{name: "Docker keeps off the firewall", broken: func(f *facts.Audit) { configure(f, `"iptables": false`) }, want: one("fail required daemon-iptables /etc/docker/daemon.json:2")},
 		{name: "Docker keeps off the firewall, by a flag", broken: func(f *facts.Audit) { f.Facts.Docker.Flags = []string{"--iptables=false"} }, want: one("fail required daemon-iptables dockerd --iptables=false")},

@@ -20,6 +20,10 @@ type Audit struct {
 	DaemonListens []string `json:"daemon_listens,omitempty"`
 	// DaemonSockets holds the TCP sockets that dockerd listens on.
 	DaemonSockets []DaemonSocket `json:"daemon_sockets,omitempty"`
+	// Reloaded is the configuration, as JSON, that dockerd logged when it last took its file in
+	// again; empty: it has not, or its journal could not be read. Settings that only a restart
+	// takes in are there as they are in force.
+	Reloaded string `json:"reloaded,omitempty"`
 	// Sites is what nginx answers for the sites of the policy, by name.
 	Sites map[string]SiteAnswer `json:"sites,omitempty"`
 	// NginxConfiguration is all of nginx's configuration, as "nginx -T" prints it.
@@ -41,6 +45,7 @@ const (
 	FromAuditRules Source = "audit rules"
 	FromUnits      Source = "systemd"
 	FromDaemon     Source = "the sockets of dockerd"
+	FromJournal    Source = "dockerd's journal"
 	FromDaemonJSON Source = "/etc/docker/daemon.json"
 	FromUFW        Source = "UFW's files"
 	FromFirewall   Source = "the firewall rules that are loaded" // and what they mean, see package firewall

@@ -11,6 +11,7 @@ type Engine struct {
 	AuthorizationPlugins []string          `json:"authorization_plugins,omitempty"`
 	MemoryLimit          bool              `json:"memory_limit"` // the kernel can bound containers' memory
 	PidsLimit            bool              `json:"pids_limit"`
+	Debug                bool              `json:"debug,omitempty"`
 	Swarm                Swarm             `json:"swarm"`
 	Containers           []ContainerDetail `json:"containers,omitempty"` // that run, are paused or restart
 	Networks             []NetworkDetail   `json:"networks,omitempty"`

@@ -78,6 +78,10 @@ func (h *Host) auditJobs(ctx context.Context, a facts.Audit, asked engineAnswers
 			s, err := h.daemonSockets(ctx)
 			return func(a *facts.Audit) { a.DaemonSockets = s }, err
 		},
+		facts.FromJournal: func(ctx context.Context) (func(*facts.Audit), error) {
+			line, err := h.Reloaded(ctx, a.Facts.Docker.Started)
+			return func(a *facts.Audit) { a.Reloaded = provision.ReloadedConfig(line) }, err
+		},
 		facts.FromSurface: func(ctx context.Context) (func(*facts.Audit), error) {
 			s, err := h.auditSurface(ctx, a.Facts.Docker, details)
 			return func(a *facts.Audit) { a.Surface = s }, err

@@ -56,7 +56,7 @@ func (h *Host) engineDetails(ctx context.Context, a engineAnswers) (facts.Engine
 func detailsOf(ctx context.Context, engine *client.Client, a engineAnswers) (facts.Engine, error) {
 	e := facts.Engine{
 		StorageDriver: a.info.Driver, SecurityOptions: a.info.SecurityOptions, InsecureRegistries: insecure(a),
-		AuthorizationPlugins: a.info.Plugins.Authorization, MemoryLimit: a.info.MemoryLimit, PidsLimit: a.info.PidsLimit,
+		Debug: a.info.Debug, AuthorizationPlugins: a.info.Plugins.Authorization, MemoryLimit: a.info.MemoryLimit, PidsLimit: a.info.PidsLimit,
 		Swarm: swarmOf(a.info.Swarm), Networks: networkDetails(a), Volumes: volumesOf(a.volumes),
 	}
 	images, err := engine.ImageList(ctx, client.ImageListOptions{})

@@ -192,19 +192,21 @@ func (h *Host) journal(ctx context.Context, unit string, since time.Time) string
 }
 
 // Reloaded returns the line in which dockerd logged its whole configuration when it last
-// read daemon.json again (SIGHUP), since it was started; "" if it has not.
+// read daemon.json again (SIGHUP), since it was started; "" if it has not. With the log
+// driver journald, what containers say is in the journal as dockerd's, too, but does not
+// come from its standard output.
 func (h *Host) Reloaded(ctx context.Context, started time.Time) (string, error) {
 	if h.offline() || started.IsZero() {
 		return "", nil
 	}
-	out, err := h.exec(ctx, nil, "journalctl", "_SYSTEMD_UNIT="+provision.DockerUnit, "--since", fmt.Sprintf("@%d", started.Unix()),
+	out, err := h.exec(ctx, nil, "journalctl", "_SYSTEMD_UNIT="+provision.DockerUnit, "_TRANSPORT=stdout", "--since", fmt.Sprintf("@%d", started.Unix()),
 		"--output", "cat", "--no-pager", "--quiet")
 	if err != nil {
 		return "", err
 	}
 	last := ""
 	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, "Reloaded configuration") {
+		if provision.ReloadedConfig(line) != "" {
 			last = strings.TrimSpace(line)
 		}
 	}
