@@ -28,6 +28,7 @@ func TestDaemonViewPutsThreeAnswersSideBySide(t *testing.T) {
 			`x log-opts.max-size "10m" "1m" "9m" when it reloaded`, "mtu - 1400 1500 when it reloaded", "debug - true true when it reloaded",
 		}},
 		{"one of version 29", running, `level=info msg="Reloaded configuration" config="{\"mtu\":1500}"`, []string{"mtu - 1400 1500 when it reloaded"}},
+		{"a line that only quotes such a message", running, `level=error msg="no such image: msg=\"Reloaded configuration: {\"mtu\":1500}\""`, []string{"mtu - 1400 1400 read at its start"}},
 		{"a file that was written since", with(running, func(d *facts.Docker) { d.ConfigNewer = true }), "", []string{"mtu - 1400 ?"}},
 		{"one that does not run", with(running, func(d *facts.Docker) { d.Running = false }), "", []string{"icc false false ?"}},
 	}

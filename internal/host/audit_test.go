@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/types/swarm"
@@ -131,6 +132,32 @@ func TestAProcessThatHasEndedIsNone(t *testing.T) {
 	}
 	if got := process(1 << 30); got != (facts.Process{}) { // more than there can be
 		t.Errorf("a process that is not there is %+v", got)
+	}
+}
+
+func TestAFileThatIsPutThereIsNewWhateverItsTime(t *testing.T) {
+	h := image(t, map[string]string{"old": "", "copy": ""})
+	past := time.Now().Add(-time.Hour)
+	for _, name := range []string{"/old", "/copy"} {
+		if err := os.Chtimes(h.path(name), past, past); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !h.newer("/copy", past.Add(time.Minute)) {
+		t.Error("a copy that keeps the time of its original counts as one that was there")
+	}
+	started := time.Now()
+	if err := os.Chmod(h.path("/old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if h.newer("/old", started) {
+		t.Error("a change of the mode counts as one of the text")
+	}
+	if err := os.WriteFile(h.path("/old"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !h.newer("/old", started) || h.newer("/none", past) {
+		t.Error("a file that was written counts as old, or one that is not there as new")
 	}
 }
 

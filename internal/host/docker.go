@@ -18,6 +18,7 @@ import (
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
 
 	"molo/internal/facts"
 	"molo/provision"
@@ -125,10 +126,17 @@ func processFlags(pid uint32) []string {
 	return args[1:]
 }
 
-// newer reports whether a file was changed after a moment.
+// newer reports whether a file was written after a moment, or put there: a copy that keeps
+// the time of its original, or one that rsync brings, is a file that was born later. The
+// time of its last change (ctime) would tell of copies into the same file, too, but also of
+// each chmod and chown, after which nobody could say what dockerd has read.
 func (h *Host) newer(path string, than time.Time) bool {
-	info, err := os.Stat(h.path(path))
-	return err == nil && info.ModTime().After(than)
+	var stat unix.Statx_t
+	if unix.Statx(unix.AT_FDCWD, h.path(path), 0, unix.STATX_MTIME|unix.STATX_BTIME, &stat) != nil {
+		return false
+	}
+	after := func(t unix.StatxTimestamp) bool { return time.Unix(t.Sec, int64(t.Nsec)).After(than) }
+	return after(stat.Mtime) || stat.Mask&unix.STATX_BTIME != 0 && after(stat.Btime)
 }
 
 // versionOf reads "Docker version 20.10.24+dfsg1, build 297e128".
