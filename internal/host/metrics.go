@@ -44,12 +44,12 @@ func (h *Host) WriteState(ctx context.Context, policy string) error {
 }
 
 // exposition is in the text format of Prometheus.
-type exposition struct{ strings.Builder }
+type exposition struct{ text strings.Builder }
 
 func (out *exposition) gauge(name, help string, samples ...string) {
-	fmt.Fprintf(out, "# HELP molo_%s %s\n# TYPE molo_%s gauge\n", name, help, name)
+	fmt.Fprintf(&out.text, "# HELP molo_%s %s\n# TYPE molo_%s gauge\n", name, help, name)
 	for _, s := range samples {
-		out.WriteString("molo_" + name + s + "\n")
+		out.text.WriteString("molo_" + name + s + "\n")
 	}
 }
 
@@ -57,7 +57,7 @@ func stateMetrics(m provision.Memory, policy string, now time.Time) string {
 	var out exposition
 	out.gauge("paused", "Whether molo is asked to change nothing.", yes(m.Paused.Holds(now, policy)))
 	out.gauge("unconfirmed", "Whether the last run is taken back unless somebody confirms it.", yes(m.Unconfirmed != nil))
-	return out.String()
+	return out.text.String()
 }
 
 func metrics(r Run, policy string) string {
@@ -75,7 +75,7 @@ func metrics(r Run, policy string) string {
 		gauge("certificate_failed_orders", "How many orders have failed in a row.", failedOrders(r)...)
 	}
 	gauge("pending_restart", "Whether a restart of the unit waits.", pendingRestarts(r)...)
-	return out.String()
+	return out.text.String()
 }
 
 func certificates(r Run, when func(certificate.Status) time.Time) []string {
