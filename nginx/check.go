@@ -22,20 +22,17 @@ func check(sites []*policy.Site, host facts.Nginx) error {
 	var errs []error
 	for _, s := range sites {
 		errs = append(errs, checkNames(s, seen), checkPaths(s), checkCapabilities(s, host))
-		if other := ports[s.Port.V]; other != nil && other.ProxyProtocol() != s.ProxyProtocol() {
-			errs = append(errs, wrong(s, "port %d begins with the PROXY protocol for one site%s and not for the other", s.Port.V, from(other)))
+		for _, port := range s.Ports() {
+			if other := ports[port.V]; other != nil && other.ProxyProtocol() != s.ProxyProtocol() {
+				errs = append(errs, wrong(s, "port %d begins with the PROXY protocol for one site%s and not for the other", port.V, from(other)))
+			}
+			ports[port.V] = s
 		}
-		ports[s.Port.V] = s
 		if other := defaults[s.Port.V]; other != nil && s.Default.V {
 			errs = append(errs, wrong(s, "port %d has a default site already%s", s.Port.V, from(other)))
 		}
 		if s.Default.V {
 			defaults[s.Port.V] = s
-		}
-	}
-	for _, s := range sites {
-		if s.TLS != nil && ports[s.TLS.Port.V] == nil {
-			ports[s.TLS.Port.V] = s
 		}
 	}
 	for _, s := range sites {

@@ -33,6 +33,10 @@ func TestCompileRefusesSitesThatDoNotFit(t *testing.T) {
 			`policies.hcl:3: site "a.no": value "$5" has a "$", which nginx cannot write`},
 		{"a header's name, on its line", "site a.no 127.0.0.1:1 80 1\n X A: 1",
 			`policies.hcl:2: site "a.no": "X A" is not the name of a header: letters, digits and single hyphens, at most 64`},
+		{"the PROXY protocol on a plain port of two sites", "site a.no 127.0.0.1:1 80 1\n proxy:\nsite b.no 127.0.0.1:2 80 1",
+			`policies.hcl:3: site "b.no": port 80 begins with the PROXY protocol for one site, at policies.hcl:1 and not for the other`},
+		{"the PROXY protocol on a port with TLS that two sites share", "site a.no 127.0.0.1:1 8083 1\n proxy:\n tls: file\nsite b.no 127.0.0.1:2 80 1\n tls: file",
+			`policies.hcl:4: site "b.no": port 443 begins with the PROXY protocol for one site, at policies.hcl:1 and not for the other`},
 		{"everything at once", "site a.no 127.0.0.1:1 0 0\nsite b_.no 127.0.0.1:1 80 1",
 			"policies.hcl:1: site \"a.no\": port 0 is no port to serve on\npolicies.hcl:1: site \"a.no\": size of 0 bytes is not above zero\n" +
 				"policies.hcl:2: site \"b_.no\": \"b_.no\" is not a host name in lower-case ASCII"},

@@ -20,6 +20,7 @@ import (
 //	site app.example.no 127.0.0.1:8080 80 10485760
 //		X-Frame-Options: DENY
 //		tls: acme 8443 http3 clients=/etc/molo/clients.pem
+//		proxy:
 func newSites(t testing.TB, text string) []*policy.Site {
 	t.Helper()
 	var sites []*policy.Site
@@ -36,8 +37,12 @@ func newSites(t testing.TB, text string) []*policy.Site {
 				t.Fatalf("line %d is no header of a site: %q", i+1, line)
 			}
 			last := sites[len(sites)-1]
-			if name == "tls" {
+			switch name {
+			case "tls":
 				last.TLS = newTLS(t, at, strings.Fields(value))
+				continue
+			case "proxy":
+				last.TrustedProxies = &policy.TrustedProxies{ProxyProtocol: policy.Value[bool]{V: true}}
 				continue
 			}
 			last.Root.Headers = append(last.Root.Headers, policy.Header{

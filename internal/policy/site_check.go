@@ -110,19 +110,21 @@ func (d *decoder) defaultSites(sites []*Site) {
 }
 
 // proxyProtocols reports sites of one port of which only some expect the PROXY
-// protocol: which it is, is decided before a request names a site.
+// protocol: which it is, is decided before a request, or a handshake, names a site.
 func (d *decoder) proxyProtocols(sites []*Site) {
 	first := map[uint16]*Site{}
 	for _, s := range sites {
-		other := first[s.Port.V]
-		if other == nil {
-			first[s.Port.V] = s
-			continue
-		}
-		if s.ProxyProtocol() != other.ProxyProtocol() {
-			d.problem(s.Range, "One port, two protocols",
-				fmt.Sprintf("Of the sites %q at %s and %q only one expects the PROXY protocol on port %d, where a connection begins with it or does not.", other.Name.V, place(other.Range), s.Name.V, s.Port.V),
-				"write the same proxy_protocol for both, or serve them on two ports")
+		for _, port := range s.Ports() {
+			other := first[port.V]
+			if other == nil {
+				first[port.V] = s
+				continue
+			}
+			if s.ProxyProtocol() != other.ProxyProtocol() {
+				d.problem(s.Range, "One port, two protocols",
+					fmt.Sprintf("Of the sites %q at %s and %q only one expects the PROXY protocol on port %d, where a connection begins with it or does not.", other.Name.V, place(other.Range), s.Name.V, port.V),
+					"write the same proxy_protocol for both, or serve them on two ports")
+			}
 		}
 	}
 }

@@ -22,3 +22,27 @@ site "d.example.no" {
     proxy_protocol = true
   }
 }
+
+site "e.example.no" {
+  upstream = "127.0.0.1:8084"
+  port     = 8085
+  tls {
+    port        = 8443
+    certificate = "/etc/ssl/app.pem"
+    key         = "/etc/ssl/app.key"
+  }
+  trusted_proxies {
+    from           = ["192.0.2.0/24"]
+    proxy_protocol = true
+  }
+}
+
+site "f.example.no" {
+  upstream = "127.0.0.1:8086"
+  port     = 8087
+  tls {
+    port        = 8443
+    certificate = "/etc/ssl/app.pem"
+    key         = "/etc/ssl/app.key"
+  }
+}
