@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -157,15 +158,18 @@ func sameSocket(s *policy.Site, k socket) error {
 	return nil
 }
 
+// userName matches the names that useradd(8) takes.
+var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]*$`)
+
 // WorkerUser returns whom nginx's workers run as: Debian's www-data, unless
-// nginx.conf says otherwise.
+// nginx.conf names somebody else.
 func WorkerUser(host facts.Nginx) string {
 	main, err := parse(Root, host.Foreign[Root])
 	if err != nil {
 		return "www-data"
 	}
 	for _, d := range main {
-		if d.name == "user" && len(d.args) > 0 {
+		if d.name == "user" && len(d.args) > 0 && userName.MatchString(d.args[0]) {
 			return d.args[0]
 		}
 	}

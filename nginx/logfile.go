@@ -6,7 +6,7 @@ import (
 )
 
 // logName is what logrotate and its compressors make of the names of molo's logs.
-var logName = regexp.MustCompile(`^(access|error)\.log([.-][0-9][0-9.-]*)?(\.gz)?$`)
+var logName = regexp.MustCompile(`^(access|error)\.log([.-][0-9][0-9.-]*(\.gz)?)?$`)
 
 // IsLog reports whether a path is one of molo's logs, or of what rotation made of them.
 // Whatever else is in the directory is the owner's.

@@ -86,7 +86,7 @@ func FuzzVerifyLog(f *testing.F) {
 func TestOnlyItsOwnLogsAreMolos(t *testing.T) {
 	for name, want := range map[string]bool{
 		AccessLog: true, AccessLog + "-20261124": true, AccessLog + "-20261124.gz": true, ErrorLog + ".1": true, ErrorLog + ".2.gz": true,
-		AccessLog + "-20261124.gz.bak": false, AccessLog + "-mine": false, LogDir + "/owner.log": false,
+		AccessLog + "-20261124.gz.bak": false, AccessLog + "-mine": false, AccessLog + ".gz": false, LogDir + "/owner.log": false,
 		"/var/log/nginx/access.log": false, LogDir + "/../access.log": false, LogDir + "/x/access.log": false, LogDir: false,
 	} {
 		if got := IsLog(name); got != want {

@@ -25,6 +25,12 @@ const (
 	errorRetention = 7 * 24 * time.Hour
 )
 
+// tended is what the templates are given of the logs.
+type tended struct {
+	User string // whom nginx's workers run as
+	Logs []rotated
+}
+
 // rotated is one log as logrotate's file names it.
 type rotated struct {
 	Path string
@@ -46,7 +52,7 @@ func logsPart(p *policy.Policy, f facts.Facts) (Part, error) {
 		return part, nil
 	}
 	from := askedBy(log.Retention.Range, p.Sites)
-	files, err := logFiles(log)
+	files, err := logFiles(log, nginx.WorkerUser(n))
 	if err != nil {
 		return Part{}, err
 	}
@@ -56,22 +62,27 @@ func logsPart(p *policy.Policy, f facts.Facts) (Part, error) {
 	if !n.Logs.Rotates && !f.Offline {
 		part.Notes = []Note{{"logrotate is not installed: the log of a busy site only grows, and its old lines stay\nhint: apt-get install logrotate", from.String()}}
 	}
+	if n.Logs.Barred != "" {
+		part.Violations = []string{fmt.Sprintf("nginx's workers run as %s and can't pass %s: after a rotation they go on writing into the old log, which no retention reaches\nhint: chmod o+x %s",
+			nginx.WorkerUser(n), n.Logs.Barred, n.Logs.Barred)}
+	}
 	part.tend(f)
 	part.expire(log, f)
 	return part, nil
 }
 
 // logFiles renders what logrotate and systemd-tmpfiles are told.
-func logFiles(log policy.NginxLog) ([]resource.File, error) {
+func logFiles(log policy.NginxLog, user string) ([]resource.File, error) {
 	days := func(t time.Duration) int { return int(t / (24 * time.Hour)) }
-	rotation, err := rendered("logrotate", "molo-nginx.tmpl", []rotated{
+	data := tended{user, []rotated{
 		{nginx.AccessLog, days(log.Retention.V)},
 		{nginx.ErrorLog, days(min(log.Retention.V, errorRetention))},
-	})
+	}}
+	rotation, err := rendered("logrotate", "molo-nginx.tmpl", data)
 	if err != nil {
 		return nil, err
 	}
-	directory, err := rendered("tmpfiles", "60-molo-nginx.conf.tmpl", nil)
+	directory, err := rendered("tmpfiles", "60-molo-nginx.conf.tmpl", data)
 	if err != nil {
 		return nil, err
 	}

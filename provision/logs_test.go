@@ -9,6 +9,7 @@ import (
 
 	"molo/internal/facts"
 	"molo/internal/policy"
+	"molo/internal/resource"
 	"molo/provision"
 )
 
@@ -73,6 +74,22 @@ remember 3 owned, pending []
 	for id := range h.State {
 		if strings.Contains(string(id), "logrotate") || strings.Contains(string(id), "tmpfiles") || strings.Contains(string(id), "nginx.service.d") {
 			t.Errorf("%s is left", id)
+		}
+	}
+}
+
+func TestLogsBelongToWhomNginxRunsAs(t *testing.T) {
+	h, p := tlsHost(t), tlsPolicy(t, "", "app.example.no")
+	h.Is.Nginx.Foreign = map[string]string{"/etc/nginx/nginx.conf": "user web; events {} http { include /etc/nginx/conf.d/*.conf; }"}
+	h.Is.Nginx.Logs.Barred = "/var/log/nginx"
+	report := apply(t, h, p, onlyLogs)
+	if err := report.Failed(); err == nil || !strings.Contains(err.Error(), "nginx's workers run as web and can't pass /var/log/nginx") {
+		t.Errorf("failed: %v", err)
+	}
+	for path, line := range map[string]string{provision.LogTmpfiles: "f /var/log/nginx/molo/access.log 0640 web adm -", provision.LogRotation: "create 0640 web adm"} {
+		file, _ := h.State[resource.File{Path: path}.ID()].(resource.File)
+		if !strings.Contains(string(file.Content), line) {
+			t.Errorf("%s does not say %q:\n%s", path, line, file.Content)
 		}
 	}
 }

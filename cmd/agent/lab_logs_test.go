@@ -114,6 +114,39 @@ func TestLogsAreRotatedAndGo(t *testing.T) {
 	})
 }
 
+// 47: what would let nginx write past the logs, or others read them, is found and mended,
+// and told where it is not molo's to mend.
+func TestLogsThatWouldEscapeAreMended(t *testing.T) {
+	everyWeb(t, func(w *world) {
+		w.policy(loggedSites)
+		w.molo(0, "apply")
+		const dir = "/var/log/nginx/molo"
+		for _, tc := range [][2]string{
+			{"chmod 0700 .", dir + " is root:adm 0700, not root:adm 0755"},
+			{"chmod 0750 .", dir + " is root:adm 0750, not root:adm 0755"},
+			{"chown www-data .", dir + " is www-data:adm 0755, not root:adm 0755"},
+			{"chown root access.log", dir + "/access.log is root:adm 0640, not www-data:adm 0640"},
+			{"chmod 0644 error.log", dir + "/error.log has mode 0644"},
+			{"touch access.log.1 && chmod 0644 access.log.1", dir + "/access.log.1 has mode 0644"},
+			{"touch error.log.2.gz && chmod 0644 error.log.2.gz", dir + "/error.log.2.gz has mode 0644"},
+		} {
+			w.sh("cd " + dir + " && " + tc[0])
+			w.holds("the plan after "+tc[0], w.molo(2, "plan", "--detailed-exitcode").Stdout, tc[1])
+			w.molo(0, "apply")
+			w.settled()
+		}
+		w.sh("logrotate -f /etc/logrotate.d/molo-nginx")
+		w.asks("192.0.2.55", "http://127.0.0.1/after")
+		w.holds("the live log", w.sh("cat "+dir+"/access.log"), `"path":"/after"`)
+
+		w.sh("chown root:adm /var/log/nginx && chmod 0750 /var/log/nginx")
+		w.holds("the report", w.molo(1, "apply").Stdout, "nginx's workers run as www-data and can't pass /var/log/nginx: ", "hint: chmod o+x /var/log/nginx")
+		w.sh("chmod o+x /var/log/nginx")
+		w.molo(0, "apply")
+		w.settled()
+	})
+}
+
 // exposure holds nginx's unit to 3.4 of 10; without molo it has 9.4. Drop-ins in /run are the lab's.
 const exposure = "SYSTEMD_UNIT_PATH=/etc/systemd/system:/usr/lib/systemd/system systemd-analyze security --no-pager --offline=yes --threshold=34 nginx.service >/dev/null"
 

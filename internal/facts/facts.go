@@ -181,6 +181,7 @@ type Nginx struct {
 type Logs struct {
 	Rotates bool      `json:"rotates"`           // logrotate is installed
 	Problem string    `json:"problem,omitempty"` // what is wrong with the directory and its files
+	Barred  string    `json:"barred,omitempty"`  // a directory on the way to them that nginx's workers can't pass
 	Files   []LogFile `json:"files,omitempty"`   // in the order of their paths
 }
 

@@ -40,7 +40,7 @@ func (h *Host) nginxFacts(ctx context.Context, f *facts.Facts) {
 	if n.Foreign, err = h.foreignSites(); err != nil {
 		unread("/etc/nginx", err)
 	}
-	if n.Logs, err = h.logFacts(); err != nil {
+	if n.Logs, err = h.logFacts(nginx.WorkerUser(*n)); err != nil {
 		f.Unknown = append(f.Unknown, unreadable(nginx.LogDir, provision.PartLogs, err))
 	}
 	if h.offline() {

@@ -9,12 +9,13 @@ import (
 	"path"
 
 	"molo/internal/facts"
+	"molo/internal/resource"
 	"molo/nginx"
 	"molo/provision"
 )
 
-// logFacts looks at the logs of the sites.
-func (h *Host) logFacts() (facts.Logs, error) {
+// logFacts looks at the logs of the sites, which nginx's workers write as a user.
+func (h *Host) logFacts(user string) (facts.Logs, error) {
 	var logs facts.Logs
 	_, err := os.Stat(h.path("/usr/sbin/logrotate"))
 	logs.Rotates = err == nil
@@ -39,12 +40,46 @@ func (h *Host) logFacts() (facts.Logs, error) {
 			logs.Problem = fmt.Sprintf("%s has mode %04o", name, info.Mode().Perm())
 		}
 	}
-	for _, name := range []string{nginx.AccessLog, nginx.ErrorLog} {
-		if _, err := os.Stat(h.path(name)); errors.Is(err, fs.ErrNotExist) && logs.Problem == "" {
-			logs.Problem = name + " is not there"
+	if logs.Problem == "" {
+		logs.Problem, err = h.unlikeMade(user)
+	}
+	logs.Barred = h.barred(user)
+	return logs, err
+}
+
+// unlikeMade says what is not as systemd-tmpfiles makes it, if anything: the directory, where
+// workers that can't get in go on writing into what was rotated away, or a live log.
+func (h *Host) unlikeMade(user string) (string, error) {
+	for _, want := range []resource.Access{
+		{Path: nginx.LogDir, Owner: "root", Group: "adm", Mode: 0o755},
+		{Path: nginx.AccessLog, Owner: user, Group: "adm", Mode: 0o640},
+		{Path: nginx.ErrorLog, Owner: user, Group: "adm", Mode: 0o640},
+	} {
+		have, err := h.readAccess(want.Path)
+		switch {
+		case err != nil:
+			return "", err
+		case have == nil:
+			return want.Path + " is not there", nil
+		case have != want:
+			return fmt.Sprintf("%s is %s, not %s", want.Path, have, want), nil
 		}
 	}
-	return logs, nil
+	return "", nil
+}
+
+// barred returns the first directory on the way to the logs that a user can't pass.
+func (h *Host) barred(user string) string {
+	uid, gids, err := h.identity(user)
+	if err != nil {
+		return "" // nginx does not start without its user, and says so
+	}
+	for _, dir := range []string{"/var", "/var/log", path.Dir(nginx.LogDir)} {
+		if info, err := os.Stat(h.path(dir)); err == nil && !allowed(info, uid, gids, 1) {
+			return dir
+		}
+	}
+	return ""
 }
 
 // makeLogs has systemd-tmpfiles make the directory of the logs, and an nginx that runs
