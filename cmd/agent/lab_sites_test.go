@@ -111,6 +111,53 @@ func TestNginxIsTestedWithoutATrace(t *testing.T) {
 	})
 }
 
+// names answers every question for an address with 127.0.0.1, as a name server in /run.
+const names = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.53", 53))
+while True:
+    q, who = s.recvfrom(512)
+    end = q.index(b"\0", 12) + 5
+    a = q[end-4:end-2] == b"\0\1"
+    s.sendto(q[:2] + b"\x81\x80\0\1\0" + (b"\1" if a else b"\0") + b"\0\0\0\0" + q[12:end] + (b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x7f\0\0\1" if a else b""), who)
+`
+
+// What the owner's own sites need of /run is there while they are tested: name servers,
+// certificates, files that are included. nginx's own in /run is not touched.
+func TestNginxIsTestedWithWhatIsInRun(t *testing.T) {
+	everyWeb(t, func(w *world) {
+		w.write("/root/names.py", names)
+		w.sh("systemd-run --unit names python3 /root/names.py; timeout 5 sh -c 'until ss -Hlun sport = :53 | grep -q 127.0.0.53; do sleep 0.05; done'")
+		w.sh("umount /etc/resolv.conf 2>/dev/null; mkdir -p /run/systemd/resolve /run/web && echo nameserver 127.0.0.53 > /run/systemd/resolve/stub-resolv.conf && ln -sfn ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf")
+		w.sh("openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=own -keyout /run/web/own.key -out /run/web/own.pem 2>/dev/null; echo 'proxy_pass http://backend.example.test:8081;' > /run/web/pass.conf")
+		w.write("/etc/nginx/conf.d/own.conf", "server {\n\tlisten 8443 ssl;\n\tlisten unix:/run/web/own.sock;\n\tssl_certificate /run/web/own.pem;\n\tssl_certificate_key /run/web/own.key;\n\tlocation / { include /run/web/pass.conf; }\n}\n")
+		w.sh("nginx -t && systemctl reload nginx && timeout 5 sh -c 'until curl -fsSk -o /dev/null https://127.0.0.1:8443/; do sleep 0.05; done'")
+		w.policy(richSites)
+		w.molo(0, "apply")
+		const state = "find /run/nginx* /run/web /run/systemd/resolve -printf '%p %i %m %u %g %T@\n' | sort; ss -Hlx | grep own.sock | wc -l"
+		before := w.sh(state)
+		w.settled()
+		w.holds("lint", w.molo(3, "lint", "nginx").Stdout, "/run/web/pass.conf:1: advised: proxy-target")
+		if diff := cmp.Diff(before, w.sh(state)); diff != "" {
+			w.Errorf("something in /run is not as it was (-before +after):\n%s", diff)
+		}
+		w.sh("curl -fsSk -o /dev/null https://127.0.0.1:8443/; curl -fsS -o /dev/null --unix-socket /run/web/own.sock http://own/")
+	})
+}
+
+// Why a reload did not do what it should is looked for where nginx.conf says.
+func TestWhyAReloadFailedIsFoundWhereNginxLogs(t *testing.T) {
+	everyWeb(t, func(w *world) {
+		w.sh("mkdir -p /srv/log && sed -i 's|^error_log .*||; 1i error_log /srv/log/nginx.log;' /etc/nginx/nginx.conf && nginx -t && systemctl restart nginx")
+		w.sh("systemd-run --unit squatter python3 -m http.server 8099; timeout 5 sh -c 'until curl -s -o /dev/null http://127.0.0.1:8099/; do sleep 0.05; done'")
+		w.policy("site \"more.example.no\" {\n  upstream = \"127.0.0.1:8081\"\n  port = 8099\n}\n")
+		w.holds("a port that is taken", w.molo(1, "apply").Stdout, "hint: another program has port 8099")
+		w.sh("sed -i 's|^error_log .*|error_log syslog:server=unix:/dev/log;|' /etc/nginx/nginx.conf && nginx -t && systemctl restart nginx")
+		w.holds("a port that is taken", w.molo(1, "apply", "--retry").Stdout, "hint: nginx.conf sends what nginx says of itself elsewhere")
+	})
+}
+
 // 57: a name that the owner serves already, in a file that nginx.conf includes from
 // elsewhere, is a conflict that nobody overwrites; so is another default server.
 func TestSitesOfTheOwnerAreNotOverwritten(t *testing.T) {

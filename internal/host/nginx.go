@@ -15,12 +15,12 @@ import (
 	"strings"
 	"time"
 
+	"molo/internal/facts"
 	"molo/nginx"
 	"molo/provision"
 )
 
 const (
-	nginxErrorLog = "/var/log/nginx/error.log"
 	// nginxSwap is how long nginx gets to answer with a new generation, and nginxEach
 	// what each site adds: hundreds of them take a busy host seconds to read.
 	nginxSwap = 5 * time.Second
@@ -147,19 +147,32 @@ func get(ctx context.Context, q question) (http.Header, string, error) {
 	return response.Header, string(body), nil
 }
 
-// nginxLogSize is where new lines of the error log will begin.
-func (h *Host) nginxLogSize() int64 {
-	info, err := os.Stat(h.path(nginxErrorLog))
+// errorLog is where nginx says what it refuses to do, by its own configuration.
+type errorLog struct {
+	path string // "" where it goes elsewhere
+	size int64  // where new lines will begin
+}
+
+// nginxErrorLog looks where new lines of nginx's own error log will be.
+func (h *Host) nginxErrorLog() errorLog {
+	files, err := h.foreignSites()
 	if err != nil {
-		return 0
+		return errorLog{} // the reload goes on: only its reason will be missing
 	}
-	return info.Size()
+	e := errorLog{path: nginx.ErrorLogOf(facts.Nginx{Foreign: files})}
+	if info, err := os.Stat(h.path(e.path)); err == nil && e.path != "" {
+		e.size = info.Size()
+	}
+	return e
 }
 
 // nginxLogSince returns what nginx has refused to do since. Lines about requests
 // hold personal data and are left out.
-func (h *Host) nginxLogSince(offset int64) string {
-	f, err := os.Open(h.path(nginxErrorLog))
+func (h *Host) nginxLogSince(e errorLog) string {
+	if e.path == "" {
+		return "\nhint: nginx.conf sends what nginx says of itself elsewhere than to a file; look there for [emerg]"
+	}
+	f, err := os.Open(h.path(e.path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return ""
 	}
@@ -167,7 +180,7 @@ func (h *Host) nginxLogSince(offset int64) string {
 		return fmt.Sprintf("\n(its error log could not be read: %v)", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.NewSectionReader(f, offset, 64<<10))
+	data, err := io.ReadAll(io.NewSectionReader(f, e.size, 64<<10))
 	if err != nil {
 		return fmt.Sprintf("\n(its error log could not be read: %v)", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"molo/internal/facts"
 	"molo/nginx"
 	"molo/provision"
 )
@@ -23,8 +24,9 @@ const (
 
 // checkNginx runs "nginx -t" on a copy of /etc/nginx with the changes made in it.
 // The copy is mounted over /etc/nginx in a mount namespace of its own, so that the
-// paths tested are the final ones; /run, nginx's logs and its temporary files are
-// out of sight there, because "nginx -t" creates its pid file and every log file as root.
+// paths tested are the final ones; nginx's logs, its temporary files and what else it
+// makes are out of sight there, because "nginx -t" creates its pid file and every log
+// file as root.
 func (h *Host) checkNginx(ctx context.Context, changes []provision.Change) error {
 	stage, err := h.scratch("nginx-")
 	if err != nil {
@@ -112,10 +114,15 @@ func copyEntry(from, to string, entry fs.DirEntry) error {
 // staged tree at /etc/nginx. The thread is never used again: it ends with the
 // goroutine, since it stays locked.
 func (h *Host) inNamespace(staged string, do func() error) error {
+	files, err := h.foreignSites()
+	if err != nil {
+		return err
+	}
+	made := nginx.Makes(facts.Nginx{Foreign: files})
 	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		if err := mountStage(staged); err != nil {
+		if err := mountStage(staged, made); err != nil {
 			result <- err
 			return
 		}
@@ -124,7 +131,7 @@ func (h *Host) inNamespace(staged string, do func() error) error {
 	return <-result
 }
 
-func mountStage(staged string) error {
+func mountStage(staged string, made []string) error {
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("making a mount namespace: %w", err)
 	}
@@ -134,11 +141,13 @@ func mountStage(staged string) error {
 	if err := unix.Mount(staged, nginxDir, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mounting the staged configuration: %w", err)
 	}
-	for _, dir := range []string{"/var/log/nginx", "/var/lib/nginx", "/run"} {
-		err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755")
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("hiding %s: %w", dir, err)
+	for _, dir := range []string{"/var/log/nginx", "/var/lib/nginx"} {
+		if err := hide(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
+	}
+	if err := mirror("/run", made); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(nginx.LogDir, 0o755); err != nil { // in what hides the real one
 		return fmt.Errorf("making a place for logs: %w", err)

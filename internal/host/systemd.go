@@ -97,7 +97,10 @@ func (h *Host) Run(ctx context.Context, a provision.Activation) error {
 		return err
 	}
 	began := time.Now()
-	logged := h.nginxLogSize()
+	var logged errorLog
+	if a.Unit == provision.NginxUnit {
+		logged = h.nginxErrorLog()
+	}
 	err := h.job(ctx, a)
 	if err == nil && a.Until != nil {
 		err = h.Probe(ctx, a.Until)
