@@ -85,6 +85,44 @@ func TestLintFindsHeadersThatAreLostOrChosenByTheClient(t *testing.T) {
 	})
 }
 
+// Where client input comes by, as an owner's own site has it, and what is found at the end.
+func TestClientInputIsFollowed(t *testing.T) {
+	for _, tc := range []struct{ name, text, want string }{
+		{"a rewrite that redirects for ever", "rewrite ^ http://$host$uri permanent;", "rewrite uses $uri"},
+		{"a rewrite that redirects by where it leads", "rewrite ^ https://$host$uri;", "rewrite uses $uri"},
+		{"a rewrite that redirects for now", "rewrite ^ /x$document_uri redirect;", "rewrite uses $document_uri"},
+		{"a rewrite to another location", "rewrite ^ /x$uri last;", ""},
+		{"a variable that was set", "set $x $uri; return 302 http://a$x;", "return uses $x"},
+		{"a variable that was set to another", "return 302 http://a$y; set $y a$x; set $x $uri;", "return uses $y"},
+		{"a variable that was set to something else", "set $x $request_uri; return 302 http://a$x;", ""},
+		{"a map to it", "map $host $x { default a; b $arg_to; } server { return 302 http://$x; }", "return uses $x"},
+		{"a map from it to words", "map $uri $x { default a; /b b; } server { return 302 http://$x; }", ""},
+		{"a map that takes a part of it", `map $uri $x { "~^/(?<p>.*)" $p; } server { return 302 http://$x; }`, "return uses $x"},
+		{"a map that takes a part of what came encoded", `map $request_uri $x { "~^/(?<p>.*)" $p; } server { return 302 http://$x; }`, ""},
+		{"a part of the path", "location ~ ^/(?<p>.*)$ { return 302 http://a/$p; }", "return uses $p"},
+		{"a part of the path, spelt otherwise", "location ~* ^/(?P<p>[^/]+)$ { return 302 http://a/$p; }", "return uses $p"},
+		{"a part of the path in a group", `location ~ "^/(?'p'(a|\S+))$" { proxy_pass http://127.0.0.1:8080/$p; }`, "proxy_pass uses $p"},
+		{"a part of the path that only letters get into", `location ~ "^/(?<p>[a-z0-9.]{1,9}|(?:b\.)+)/.*" { return 302 http://a/$p; }`, ""},
+		{"a part of the path that a rewrite takes", "rewrite ^/(?<p>.*) /x; return 302 http://a/$p;", "return uses $p"},
+		{"a part of the path that a condition takes", `if ($uri ~ "^/(?<p>.*)") { return 302 http://a/$p; }`, "return uses $p"},
+		{"a part of the name", `if ($host ~ "^(?<p>.*)$") { return 302 http://$p; }`, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tree, err := parse("x.conf", tc.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range taintedValues(tree) {
+				got = append(got, strings.TrimSuffix(f.Text, ", which the client chooses"))
+			}
+			if strings.Join(got, "; ") != tc.want {
+				t.Errorf("found %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestLintFindsRequestsThatGoWrong(t *testing.T) {
 	lintAll(t, []broken{
 		{"a path behind an address", "http://127.0.0.1:8080;\n\t}", "http://127.0.0.1:8080/;\n\t}",

@@ -2,7 +2,6 @@ package nginx
 
 import (
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -50,46 +49,6 @@ func headerAlways(tree []directive) []Finding {
 	walk(tree, func(d directive) {
 		if d.name == "add_header" && (len(d.args) != 3 || d.args[2] != "always") {
 			out = append(out, d.finding("header-always", "%s would be missing on errors", strings.Join(d.args, " ")))
-		}
-	})
-	return out
-}
-
-// variable finds the names of variables in a word.
-var variable = regexp.MustCompile(`\$\{?([A-Za-z0-9_]+)`)
-
-// capture matches what a group of a regular expression is called by number.
-var capture = regexp.MustCompile(`^[0-9]`)
-
-// tainted matches variables that hold what the client sent: the decoded path in
-// $uri may have line ends that split a response in two, $http_host names any host.
-var tainted = regexp.MustCompile(`^(uri|document_uri|http_host|arg_.*|args|query_string)$`)
-
-// variables returns the names of the variables in a directive's arguments.
-func variables(d directive) []string {
-	var out []string
-	for _, arg := range d.args {
-		if !strings.Contains(arg, "$") {
-			continue
-		}
-		for _, m := range variable.FindAllStringSubmatch(arg, -1) {
-			out = append(out, m[1])
-		}
-	}
-	return out
-}
-
-// taintedValues finds client input in what goes to the client or to an
-// application, and numbered captures anywhere: which they are depends on the
-// regular expression that ran last.
-func taintedValues(tree []directive) []Finding {
-	sinks := []string{"return", "add_header", "proxy_pass", "proxy_set_header", "proxy_redirect", "grpc_pass", "grpc_set_header"}
-	var out []Finding
-	walk(tree, func(d directive) {
-		for _, name := range variables(d) {
-			if capture.MatchString(name) || slices.Contains(sinks, d.name) && tainted.MatchString(name) {
-				out = append(out, d.finding("tainted-value", "%s uses $%s, which the client chooses", d.name, name))
-			}
 		}
 	})
 	return out
