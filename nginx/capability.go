@@ -87,6 +87,10 @@ func ParseVersion(said string) (string, error) {
 // could ask, as that of an image, counts as understanding nothing that is optional.
 func can(host facts.Nginx, name string) bool { return slices.Contains(host.Can, name) }
 
+// understands is like can for what nearly every nginx understands: one that nobody could ask
+// gets the benefit of the doubt.
+func understands(host facts.Nginx, name string) bool { return host.Version == "" || can(host, name) }
+
 // process matches the numbers of the process in a line of nginx's log.
 var process = regexp.MustCompile(`^\d+#\d+: `)
 

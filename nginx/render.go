@@ -62,7 +62,7 @@ func (r *renderer) tree() (map[string]page, error) {
 // common renders the files that servers and locations include. They depend on
 // nothing but on what this nginx can do.
 func (r *renderer) common(pages map[string]page) error {
-	settings := struct{ MaxHeaders, KeepMinimum bool }{can(r.host, CanMaxHeaders), can(r.host, CanKeepMinimum)}
+	settings := struct{ MaxHeaders, KeepMinimum, CanLimit bool }{can(r.host, CanMaxHeaders), can(r.host, CanKeepMinimum), understands(r.host, CanLimits)}
 	names := map[string]bool{"server.conf": true}
 	for _, s := range r.sites {
 		for _, route := range s.Routes() {

@@ -15,14 +15,16 @@ type httpData struct {
 	Generation                 token
 	Tables                     []tableData
 	Anonymous                  bool // the log leaves out who exactly asked
+	CanLimit                   bool // nginx has what clients are limited with
 }
 
 // tableData is one size of a table of nginx's.
 type tableData struct{ Directive, Size token }
 
-// listenData is one port, on which nginx listens over IPv4 and IPv6.
+// listenData is one port, on which nginx listens over IPv4, and IPv6 where the host has it.
 type listenData struct {
 	Port          token
+	IPv6          bool
 	Default       bool // here unknown names are answered
 	ProxyProtocol bool
 	TLS, QUIC     bool
@@ -32,12 +34,13 @@ type listenData struct {
 // http renders http.conf.
 func (r *renderer) http(generation string) (page, error) {
 	s := &sheet{}
-	data := httpData{Anonymous: !r.log.Full()}
+	data := httpData{Anonymous: !r.log.Full(), CanLimit: understands(r.host, CanLimits)}
 	ports := portsOf(r.sites)
 	for _, n := range slices.Sorted(maps.Keys(ports)) {
-		l := listenData{Port: s.take(number(int(n))), ProxyProtocol: ports[n].proxyProtocol}
+		l := listenData{Port: s.take(number(int(n))), IPv6: !r.host.NoIPv6, ProxyProtocol: ports[n].proxyProtocol}
 		data.Ports = append(data.Ports, l)
 		if !ports[n].taken {
+			l.Default = true
 			data.CatchAll = append(data.CatchAll, l)
 		}
 	}

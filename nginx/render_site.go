@@ -86,7 +86,7 @@ type siteWriter struct {
 // server returns a server of the site's port with its headers, for some names.
 func (w *siteWriter) server(names []policy.Value[string], isDefault bool) serverData {
 	server := serverData{
-		Listen:  []listenData{{Port: put(w.sheet, w.site.Port, portNumber), Default: isDefault, ProxyProtocol: w.site.ProxyProtocol()}},
+		Listen:  []listenData{{Port: put(w.sheet, w.site.Port, portNumber), IPv6: !w.host.NoIPv6, Default: isDefault, ProxyProtocol: w.site.ProxyProtocol()}},
 		Headers: w.headers(&w.site.Root),
 	}
 	server.Challenge = w.site.TLS != nil && w.site.TLS.ACME != nil && !w.secure

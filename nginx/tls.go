@@ -61,16 +61,15 @@ func checkTLS(sites []*policy.Site, host facts.Nginx) error {
 	for _, s := range sites {
 		plainPorts[s.Port.V] = true
 	}
-	known := func(name string) bool { return host.Version == "" || can(host, name) }
 	var errs []error
 	for _, s := range sites {
 		switch {
 		case s.TLS == nil:
 		case plainPorts[s.TLS.Port.V]:
 			errs = append(errs, wrong(s, "port %d speaks plain HTTP and can't speak TLS as well", s.TLS.Port.V))
-		case !known(CanRejectHandshake):
+		case !understands(host, CanRejectHandshake):
 			errs = append(errs, wrong(s, "this nginx would show somebody's certificate to whoever asks for another name: it has no ssl_reject_handshake (1.19.4)"))
-		case s.TLS.HTTP3.V && !known(CanHTTP3):
+		case s.TLS.HTTP3.V && !understands(host, CanHTTP3):
 			errs = append(errs, wrong(s, "this nginx does not speak HTTP/3\nhint: take http3 out"))
 		}
 	}
@@ -80,12 +79,12 @@ func checkTLS(sites []*policy.Site, host facts.Nginx) error {
 // secureListens returns the sockets of a site's servers that speak TLS.
 func (w *siteWriter) secureListens() []listenData {
 	l := listenData{
-		Port: put(w.sheet, w.site.TLS.Port, portNumber), TLS: true, HTTP2: !can(w.host, CanHTTP2Directive), ProxyProtocol: w.site.ProxyProtocol(),
+		Port: put(w.sheet, w.site.TLS.Port, portNumber), IPv6: !w.host.NoIPv6, TLS: true, HTTP2: !can(w.host, CanHTTP2Directive), ProxyProtocol: w.site.ProxyProtocol(),
 	}
 	if !w.site.TLS.HTTP3.V {
 		return []listenData{l}
 	}
-	return []listenData{l, {Port: put(w.sheet, w.site.TLS.Port, portNumber), QUIC: true}}
+	return []listenData{l, {Port: put(w.sheet, w.site.TLS.Port, portNumber), IPv6: !w.host.NoIPv6, QUIC: true}}
 }
 
 // certificate returns what the site's servers over TLS show.
@@ -168,10 +167,10 @@ func (r *renderer) tlsPorts(s *sheet) []listenData {
 	}
 	var ports []listenData
 	for _, n := range slices.Sorted(maps.Keys(kinds)) {
-		l := listenData{Port: s.take(number(int(n))), TLS: true, HTTP2: !can(r.host, CanHTTP2Directive), ProxyProtocol: kinds[n].proxyProtocol, Default: true}
+		l := listenData{Port: s.take(number(int(n))), IPv6: !r.host.NoIPv6, TLS: true, HTTP2: !can(r.host, CanHTTP2Directive), ProxyProtocol: kinds[n].proxyProtocol, Default: true}
 		ports = append(ports, l)
 		if kinds[n].quic {
-			ports = append(ports, listenData{Port: s.take(number(int(n))), QUIC: true, Default: true})
+			ports = append(ports, listenData{Port: s.take(number(int(n))), IPv6: !r.host.NoIPv6, QUIC: true, Default: true})
 		}
 	}
 	return ports

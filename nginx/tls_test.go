@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func certificates(t testing.TB, names ...string) map[string]facts.Certificate {
 }
 
 // modern is an nginx that can do everything.
-var modern = []string{CanRejectHandshake, CanHTTP2Directive, CanHTTP3, CanMLKEM}
+var modern = []string{CanRejectHandshake, CanHTTP2Directive, CanHTTP3, CanMLKEM, CanLimits}
 
 func secured(t testing.TB, names ...string) facts.Nginx {
 	t.Helper()
@@ -140,6 +141,28 @@ func TestTheConfigurationFollowsWhatNginxCanDo(t *testing.T) {
 		if got := strings.Contains(string(tree.Files["tls.conf"]), "http2 on;"); got != tc.directive {
 			t.Errorf("%s: the directive http2 is there %t, want %t", name, got, tc.directive)
 		}
+	}
+}
+
+// What a build leaves out, or a kernel, is written nowhere: one word of it, and no site
+// would be served.
+func TestNothingIsWrittenThatThisHostLacks(t *testing.T) {
+	sites := newSites(t, tlsSite+"acme\nsite b.example.no 127.0.0.1:8080 80 1")
+	host := secured(t, "app.example.no")
+	whole := treeOf(t, compile(t, sites, host))
+	host.Can, host.NoIPv6 = []string{CanRejectHandshake}, true
+	bare := treeOf(t, compile(t, sites, host))
+	for _, word := range []string{"limit_req", "limit_conn", "[::]:"} {
+		in := func(tree resource.Tree) bool {
+			return slices.ContainsFunc(slices.Collect(maps.Values(tree.Files)), func(text []byte) bool { return strings.Contains(string(text), word) })
+		}
+		if !in(whole) || in(bare) {
+			t.Errorf("%s is there for a host that has it: %t, for one that lacks it: %t", word, in(whole), in(bare))
+		}
+	}
+	probes, err := Probes(bare)
+	if err != nil || len(probes) != 1 {
+		t.Errorf("asked for the generation: %+v, %v", probes, err)
 	}
 }
 

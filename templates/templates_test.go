@@ -22,7 +22,7 @@ func TestParseFindsTheTemplatesOfADirectory(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"acme.conf.tmpl", "forward-answers", "forward-requests", "forward.conf.tmpl", "grpc.conf.tmpl", "http.conf.tmpl",
-		"listen-options", "molo.conf.tmpl", "proxy.conf.tmpl", "route", "route.conf.tmpl", "scheme",
+		"listen-options", "listens", "molo.conf.tmpl", "proxy.conf.tmpl", "route", "route.conf.tmpl", "scheme",
 		"server.conf.tmpl", "site.conf.tmpl", "tls-catch-all", "tls-certificate", "tls-servers.conf.tmpl", "tls.conf.tmpl",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

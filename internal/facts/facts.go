@@ -160,6 +160,8 @@ type Nginx struct {
 	Version   string `json:"version,omitempty"` // "1.22.1"; empty where the binary could not be asked
 	// Can names what this binary understands and not every nginx does: it was asked.
 	Can []string `json:"can,omitempty"`
+	// NoIPv6 says that the kernel has none: nginx does not start where it is to listen there.
+	NoIPv6 bool `json:"no_ipv6,omitempty"`
 	// Foreign holds nginx.conf and all that it includes outside molo's own, by path;
 	// sites in them can collide with molo's.
 	Foreign map[string]string `json:"foreign,omitempty"`

@@ -46,6 +46,7 @@ func (h *Host) nginxFacts(ctx context.Context, f *facts.Facts) {
 	if h.offline() {
 		return
 	}
+	n.NoIPv6 = !hasIPv6()
 	if n.Version, n.Can, err = h.askNginx(ctx); err != nil {
 		unread("what "+nginxBinary+" can do", err)
 	}
