@@ -256,3 +256,19 @@ func TestAWindowThatHasBegunAtTheOrderIsNotFollowedAtOnce(t *testing.T) {
 		t.Errorf("a window to come is lost: %+v", late)
 	}
 }
+
+func TestAnOrderWhoseEndNobodyNotedIsTriedAgainOnce(t *testing.T) {
+	at := now()
+	var f *facts.Failure
+	for i, want := range []time.Duration{0, 30 * time.Minute, time.Hour} {
+		next := Begun(f, at)
+		if got := next.Until.Sub(at); got != want || next.Count != i+1 {
+			t.Errorf("order %d: waits %s, count %d, want %s", i+1, got, next.Count, want)
+		}
+		f, at = &next, at.Add(want)
+	}
+	refused := Failed(nil, at, 0, "refused")
+	if next := Begun(&refused, at); !next.Until.Equal(at) || next.Count != 2 {
+		t.Errorf("after a refusal: %+v", next)
+	}
+}

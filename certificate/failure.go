@@ -38,6 +38,20 @@ func Failed(before *facts.Failure, now time.Time, limit time.Duration, why strin
 	return f
 }
 
+// unfinished is what an order that is under way leaves behind.
+const unfinished = "an order was begun, and what came of it could not be noted"
+
+// Begun notes an order before it is made. Should nothing be noted after it, because the
+// run was killed or the disk is full, the next run may try at once; if that ends in the
+// same way, the ones after it wait: an authority counts what it issued, installed or not.
+func Begun(before *facts.Failure, now time.Time) facts.Failure {
+	f := Failed(before, now, 0, unfinished)
+	if before == nil || before.Error != unfinished {
+		f.Until = now
+	}
+	return f
+}
+
 // Asked notes what the authority said about renewing a certificate. next is when it
 // wants to be asked again, zero where it did not say.
 func Asked(r facts.Renewal, now, next time.Time) facts.Renewal {

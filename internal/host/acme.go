@@ -57,16 +57,31 @@ func (h *Host) order(ctx context.Context, all authorities, want resource.Certifi
 	if a.limited != nil {
 		return fmt.Errorf("%s: not ordered in this run, since %w", want.Site, a.limited)
 	}
+	if err := h.makeRoom(want.Site); err != nil {
+		return fmt.Errorf("%s: not ordered, since it could not be kept: %w\nhint: make room (df -h %s)", want.Site, err, certificate.Pairs)
+	}
+	if err := h.writeNote(want.Site, failureFile, certificate.Begun(have.Failure, h.now())); err != nil {
+		err = errors.Join(err, h.clearRoom(want.Site))
+		return fmt.Errorf("%s: not ordered, since what comes of it could not be noted: %w\nhint: make room (df -h %s)", want.Site, err, certificate.Pairs)
+	}
 	err = h.orderFrom(ctx, a, want, have)
 	if err == nil {
 		return h.forgetNote(want.Site, failureFile)
 	}
-	err = explained(err)
-	if ctx.Err() == nil { // somebody who gives up has found out nothing
-		failure := certificate.Failed(have.Failure, h.now(), a.limit(), err.Error())
-		err = errors.Join(err, h.writeNote(want.Site, failureFile, failure))
+	return fmt.Errorf("%s: %w", want.Site, h.noteFailure(ctx, a, want.Site, have.Failure, err))
+}
+
+// noteFailure notes why an order failed and when to try again. Somebody who gives up has
+// found out nothing: what was noted before holds again.
+func (h *Host) noteFailure(ctx context.Context, a *authority, site string, before *facts.Failure, err error) error {
+	err = errors.Join(explained(err), h.clearRoom(site))
+	switch {
+	case ctx.Err() == nil:
+		return errors.Join(err, h.writeNote(site, failureFile, certificate.Failed(before, h.now(), a.limit(), err.Error())))
+	case before == nil:
+		return errors.Join(err, h.forgetNote(site, failureFile))
 	}
-	return fmt.Errorf("%s: %w", want.Site, err)
+	return errors.Join(err, h.writeNote(site, failureFile, *before))
 }
 
 // orderFrom has an authority issue a certificate, and puts it in place if this host can
@@ -99,6 +114,9 @@ func (h *Host) orderFrom(ctx context.Context, a *authority, want resource.Certif
 	}
 	usable, err := certificate.NewPair(pair)
 	if err != nil {
+		return err
+	}
+	if err := h.clearRoom(want.Site); err != nil {
 		return err
 	}
 	if err := h.install(want.Site, usable.Digest(), []byte(pair.Chain.PEM), encoded, ordered); err != nil {

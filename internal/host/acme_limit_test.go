@@ -7,12 +7,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"molo/certificate"
+	"molo/internal/facts"
 	"molo/internal/resource"
 	"molo/nginx"
 )
@@ -94,6 +97,49 @@ func TestALimitOfTheAuthorityIsKept(t *testing.T) {
 		if f := h.have(t, "b.example.no").Failure; f != nil {
 			t.Errorf("%q: nobody asked for b.example.no, and yet %+v is noted", retryAfter, f)
 		}
+	}
+}
+
+// An authority counts what it issues, also what then had no place: without room for the
+// certificate, or for a note of what came of the order, none is made.
+func TestNothingIsOrderedThatCouldNotBeKept(t *testing.T) {
+	for what, file := range map[string]string{"the certificate": roomFile, "a note": failureFile} {
+		authority := newStrictAuthority(t, refusing("", map[string]any{"type": "urn:ietf:params:acme:error:malformed", "status": http.StatusBadRequest}))
+		h, order := authority.host(t)
+		in := h.path(filepath.Join(certificate.Pairs, "a.example.no", file, "in the way"))
+		must(t, os.MkdirAll(in, 0o700))
+		err := h.order(t, order("a.example.no"))
+		if err == nil || !strings.Contains(err.Error(), "a.example.no: not ordered, since ") || authority.orders.Load() != 0 {
+			t.Errorf("no place for %s: %d orders, %v", what, authority.orders.Load(), err)
+		}
+		must(t, os.RemoveAll(filepath.Dir(in)))
+		if err := h.order(t, order("a.example.no")); err == nil || authority.orders.Load() != 1 {
+			t.Errorf("a place for %s: %d orders, %v", what, authority.orders.Load(), err)
+		}
+		if f := h.have(t, "a.example.no").Failure; f == nil || f.Count != 1 || !f.Until.After(f.At) {
+			t.Errorf("noted: %+v", f)
+		}
+		if _, err := os.Stat(h.roomPath("a.example.no")); err == nil {
+			t.Error("the room is still taken")
+		}
+	}
+}
+
+// While an order is under way, a note says so: whoever is killed leaves it.
+func TestAnOrderUnderWayIsNoted(t *testing.T) {
+	var h *acmeHost
+	var during *facts.Failure
+	authority := newStrictAuthority(t, func(w http.ResponseWriter) {
+		during = h.have(t, "a.example.no").Failure
+		refusing("", map[string]any{"type": "urn:ietf:params:acme:error:malformed", "status": http.StatusBadRequest})(w)
+	})
+	var order func(string) resource.Certificate
+	h, order = authority.host(t)
+	if err := h.order(t, order("a.example.no")); err == nil {
+		t.Error("a refused order has no error")
+	}
+	if during == nil || during.Count != 1 || during.Until.After(during.At) {
+		t.Errorf("noted during the order: %+v", during)
 	}
 }
 

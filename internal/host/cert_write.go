@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,6 +42,40 @@ func (h *Host) install(site, leaf string, chain, key []byte, ordered facts.Order
 		return err
 	}
 	return h.prunePairs(site)
+}
+
+// roomFile keeps the space that a certificate will need, from before it is ordered until it
+// is written: an authority counts those that had no place too. It holds what no file
+// system makes smaller.
+const (
+	roomFile = ".room"
+	roomSize = 64 << 10
+)
+
+func (h *Host) roomPath(site string) string {
+	return h.path(filepath.Join(certificate.Pairs, site, roomFile))
+}
+
+func (h *Host) makeRoom(site string) error {
+	if err := os.MkdirAll(filepath.Dir(h.roomPath(site)), 0o700); err != nil {
+		return err
+	}
+	if err := h.clearRoom(site); err != nil { // of a run that was killed
+		return err
+	}
+	space := make([]byte, roomSize)
+	rand.Read(space)
+	if err := writeSynced(h.roomPath(site), space, 0o600); err != nil {
+		return errors.Join(err, h.clearRoom(site))
+	}
+	return nil
+}
+
+func (h *Host) clearRoom(site string) error {
+	if err := os.Remove(h.roomPath(site)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // writePair writes files that only root can read, all of them or none.
