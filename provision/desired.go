@@ -71,7 +71,8 @@ func MakePlan(ctx context.Context, h Host, s Store, p *policy.Policy, o Options)
 		return nil, f, fmt.Errorf("reading the host: %w", err)
 	}
 	if named := namedBy(p.Sites, f.Nginx); len(named.Upstreams) > 0 {
-		f.Nginx.Files, f.Nginx.Silent = h.Named(ctx, named)
+		found := h.Named(ctx, named)
+		f.Nginx.Files, f.Nginx.Silent, f.Nginx.Open = found.Files, found.Silent, found.Open
 	}
 	if err := readTLS(ctx, h, p, &f, o); err != nil {
 		return nil, f, err

@@ -16,7 +16,7 @@ type Host interface {
 	// an error means that nothing can be said at all.
 	Facts(context.Context) (facts.Facts, error)
 	// Named looks at what a policy names and molo does not make.
-	Named(context.Context, Named) (files map[string]facts.Access, silent map[string]string)
+	Named(context.Context, Named) Found
 	// TLS reads the certificates of sites, and what nginx can do with them. What can't be
 	// read is listed, and nothing is asked of anybody else.
 	TLS(context.Context, []certificate.Want) (facts.TLS, []facts.Unread, error)
@@ -44,6 +44,13 @@ type Named struct {
 	User      string // whom nginx's workers run as
 	Files     []string
 	Upstreams []policy.Address
+}
+
+// Found is what there is of what a policy names, by what it is named.
+type Found struct {
+	Files  map[string]facts.Access // who may read them
+	Silent map[string]string       // what took no connection, and why
+	Open   map[string]facts.Socket // what takes connections from elsewhere too
 }
 
 // Store keeps the Memory between runs.

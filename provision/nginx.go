@@ -41,7 +41,7 @@ func nginxPart(p *policy.Policy, f facts.Facts) (Part, error) {
 			}
 		}
 	}
-	part.Violations = slices.Concat(openUpstreams(sites, f.Docker), guardedFiles(sites, n), certificate.OutOfTime(sites, n.TLS))
+	part.Violations = slices.Concat(openUpstreams(sites, f.Docker, n.Open), guardedFiles(sites, n), certificate.OutOfTime(sites, n.TLS))
 	part.Notes = silentUpstreams(sites, n)
 	if n.Queued {
 		// It may wait for cloud-init, and cloud-init for this run.

@@ -133,9 +133,10 @@ func eachBackend(sites []*policy.Site, visit func(*policy.Site, *policy.Route, p
 	}
 }
 
-// openUpstreams returns which applications can be asked past nginx: those that
-// Docker publishes to the world, and those on other machines.
-func openUpstreams(sites []*policy.Site, d facts.Docker) []string {
+// openUpstreams returns which applications can be asked past nginx: those that Docker
+// publishes to the world, those that listen on all addresses of the host, and those on
+// other machines. A firewall may be in front of them, and may be gone tomorrow.
+func openUpstreams(sites []*policy.Site, d facts.Docker, listens map[string]facts.Socket) []string {
 	var out []string
 	eachBackend(sites, func(s *policy.Site, r *policy.Route, at policy.Value[policy.Address]) {
 		if at.V.Socket != "" {
@@ -143,17 +144,35 @@ func openUpstreams(sites []*policy.Site, d facts.Docker) []string {
 		}
 		where := fmt.Sprintf("%ssite %q: ", From(at.Range).at(), s.Name.V)
 		owners := ownersOf(at.V, d)
+		published := false
 		for _, o := range owners {
 			if p, open := o.published(); open {
+				published = true
 				out = append(out, fmt.Sprintf("%scontainer %s publishes port %d on %s, where it can be asked past nginx and its headers\nhint: publish it with -p 127.0.0.1:%d:%d alone",
 					where, o.container.Name, p.Port, world(p), at.V.TCP.Port(), p.Container))
 			}
+		}
+		if socket, open := listens[at.V.String()]; open && !published {
+			out = append(out, fmt.Sprintf("%s%s listens on port %d of all addresses, where it can be asked past nginx and its headers\nhint: have it listen on %s alone", where, listener(socket, d), socket.Port, at.V))
 		}
 		if !at.V.Local() && len(owners) == 0 && !r.Remote.V && !d.Blind {
 			out = append(out, fmt.Sprintf("%supstream %s is neither loopback nor a container's address, so others may read or change what is sent there\nhint: write remote = true if it is meant to be another machine, and protocol = \"https\"", where, at.V))
 		}
 	})
 	return out
+}
+
+// listener says whose a socket is.
+func listener(s facts.Socket, d facts.Docker) string {
+	for _, c := range d.Containers {
+		if s.Container != "" && c.ID == s.Container {
+			return "container " + c.Name
+		}
+	}
+	if s.Process == "" {
+		return "something"
+	}
+	return "the process " + s.Process
 }
 
 // owner is a container that takes what is sent to an upstream, and the port inside.

@@ -74,6 +74,29 @@ func TestUpstreamsThatOthersReach(t *testing.T) {
 	}
 }
 
+func TestUpstreamsThatListenForEverybody(t *testing.T) {
+	docker := facts.Docker{Containers: []facts.Container{{ID: "1", Name: "web", Published: []facts.Publish{{Address: netip.IPv4Unspecified(), Port: 8082, Container: 80, Protocol: "tcp"}}}}}
+	for _, tc := range []struct{ name, upstream, open, process, container, want string }{
+		{"nobody", "127.0.0.1:8081", "", "", "", ""},
+		{"a process", "127.0.0.1:8081", "127.0.0.1:8081", "node", "", "the process node listens on port 8081 of all addresses"},
+		{"a container on the host's network", "127.0.0.1:8081", "127.0.0.1:8081", "node", "1", "container web listens on port 8081 of all addresses"},
+		{"somebody whom the kernel does not name", "127.0.0.1:8081", "127.0.0.1:8081", "", "", "something listens on port 8081"},
+		{"another upstream", "127.0.0.1:8081", "127.0.0.1:8083", "node", "", ""},
+		{"what Docker publishes is said once", "127.0.0.1:8082", "127.0.0.1:8082", "docker-proxy", "", "container web publishes port 8082"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := facts.Facts{Docker: docker}
+			if tc.open != "" {
+				f.Nginx.Open = map[string]facts.Socket{tc.open: {Port: netip.MustParseAddrPort(tc.open).Port(), Process: tc.process, Container: tc.container}}
+			}
+			got := nginxPartOf(t, "site \"app.example.no\" {\n upstream = \""+tc.upstream+"\"\n}\n", f).Violations
+			if tc.want == "" && len(got) > 0 || tc.want != "" && (len(got) != 1 || !strings.Contains(got[0], tc.want) || !strings.Contains(got[0], "\nhint: ")) {
+				t.Errorf("violations %q, want one with %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestFilesWithPasswordsAreGuarded(t *testing.T) {
 	const path = "/etc/nginx/users"
 	for _, tc := range []struct {

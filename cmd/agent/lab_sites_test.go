@@ -362,6 +362,7 @@ while True: threading.Thread(target=one, args=(s.accept()[0],), daemon=True).sta
 // a violation: everything is applied, and the run fails until it is mended.
 func TestViolationsOfSites(t *testing.T) {
 	everyRelease(t, func(w *world) {
+		labtest.Image(w.T, w.lab(), "onhost:1", "-http", ":8081")
 		w.sh("docker run -d --name open -p 8081:80 server:1")
 		w.sh("docker run -d --name own server:1")
 		address := strings.TrimSpace(w.sh("docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' own"))
@@ -371,7 +372,11 @@ func TestViolationsOfSites(t *testing.T) {
 		w.holds("a published upstream", r.Stdout, "policies.hcl:2: site \"app.example.no\": container open publishes port 8081 on all addresses", "hint: publish it with -p 127.0.0.1:8081:80")
 		w.sh("curl -fsS -o /dev/null -H 'Host: app.example.no' http://127.0.0.1/")
 		w.molo(1, "plan")
-		w.sh("docker rm -f open; docker run -d --name shut -p 127.0.0.1:8081:80 server:1")
+		w.sh("docker rm -f open; docker run -d --name onhost --network host onhost:1; timeout 5 sh -c 'until ss -Hltn sport = :8081 | grep -q .; do sleep 0.05; done'")
+		w.holds("an upstream on the host's network", w.molo(1, "apply").Stdout, "policies.hcl:2: site \"app.example.no\": container onhost listens on port 8081 of all addresses", "hint: have it listen on 127.0.0.1:8081 alone")
+		w.sh("docker rm -f onhost; systemd-run --unit native python3 -m http.server 8081; timeout 5 sh -c 'until ss -Hltn sport = :8081 | grep -q .; do sleep 0.05; done'")
+		w.holds("a process of the host", w.molo(1, "apply").Stdout, "the process python3 listens on port 8081 of all addresses")
+		w.sh("systemctl stop native; docker run -d --name shut -p 127.0.0.1:8081:80 server:1")
 		w.molo(0, "apply")
 		site(`upstream = "` + address + `:80"`)
 		w.molo(0, "apply")

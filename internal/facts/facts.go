@@ -173,8 +173,11 @@ type Nginx struct {
 	// Silent holds the addresses that the policy sends requests to and that took no
 	// connection, each with what happened instead.
 	Silent map[string]string `json:"silent,omitempty"`
-	TLS    TLS               `json:"tls,omitzero"`
-	Logs   Logs              `json:"logs,omitzero"`
+	// Open holds the sockets that take what is sent to an address of loopback and what is
+	// sent to any other of the host's, by the address that the policy names.
+	Open map[string]Socket `json:"open,omitempty"`
+	TLS  TLS               `json:"tls,omitzero"`
+	Logs Logs              `json:"logs,omitzero"`
 	// Unconfined says that nginx was started before the drop-in that confines it was written.
 	Unconfined bool `json:"unconfined,omitempty"`
 }

@@ -28,22 +28,26 @@ const (
 
 // Named looks at files and addresses that a policy names. An address that there
 // was no time left for is not called silent.
-func (h *Host) Named(ctx context.Context, n provision.Named) (files map[string]facts.Access, silent map[string]string) {
-	files, silent = map[string]facts.Access{}, map[string]string{}
+func (h *Host) Named(ctx context.Context, n provision.Named) provision.Found {
+	found := provision.Found{Files: map[string]facts.Access{}, Silent: map[string]string{}}
 	for _, path := range n.Files {
-		files[path] = h.readable(path, n.User)
+		found.Files[path] = h.readable(path, n.User)
 	}
 	if h.offline() {
-		return files, silent
+		return found
+	}
+	var err error
+	if found.Open, err = openUpstreams(n.Upstreams); err != nil {
+		h.log.Warn("who can ask applications past nginx is not known", "why", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, answersTime)
 	defer cancel()
 	for _, at := range n.Upstreams {
 		if why := answers(ctx, at); why != nil && ctx.Err() == nil {
-			silent[at.String()] = plainly(why)
+			found.Silent[at.String()] = plainly(why)
 		}
 	}
-	return files, silent
+	return found
 }
 
 // answers connects to an application and hangs up.

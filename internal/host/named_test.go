@@ -57,8 +57,8 @@ func TestWhoMayReadAFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			files, _ := h.Named(context.Background(), provision.Named{User: tc.user, Files: []string{tc.path}})
-			if diff := cmp.Diff(tc.want, files[tc.path]); diff != "" {
+			found := h.Named(context.Background(), provision.Named{User: tc.user, Files: []string{tc.path}})
+			if diff := cmp.Diff(tc.want, found.Files[tc.path]); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -86,9 +86,9 @@ func TestSilentApplications(t *testing.T) {
 		return policy.Address{TCP: netip.MustParseAddrPort(l.Addr().String())}
 	}
 	h := &Host{root: "/"}
-	_, silent := h.Named(context.Background(), provision.Named{Upstreams: []policy.Address{tcp(l), tcp(gone), {Socket: socket}, {Socket: socket + "x"}}})
+	found := h.Named(context.Background(), provision.Named{Upstreams: []policy.Address{tcp(l), tcp(gone), {Socket: socket}, {Socket: socket + "x"}}})
 	want := map[string]string{gone.Addr().String(): "connection refused", "unix:" + socket + "x": "no such file or directory"}
-	if diff := cmp.Diff(want, silent); diff != "" {
+	if diff := cmp.Diff(want, found.Silent); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

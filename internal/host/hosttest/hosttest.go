@@ -70,8 +70,8 @@ func (h *Host) reacted(format string, args ...any) {
 func (h *Host) Facts(context.Context) (facts.Facts, error) { return h.Is, nil }
 
 // Named returns what Is says of the files and addresses.
-func (h *Host) Named(context.Context, provision.Named) (map[string]facts.Access, map[string]string) {
-	return h.Is.Nginx.Files, h.Is.Nginx.Silent
+func (h *Host) Named(context.Context, provision.Named) provision.Found {
+	return provision.Found{Files: h.Is.Nginx.Files, Silent: h.Is.Nginx.Silent, Open: h.Is.Nginx.Open}
 }
 
 // TLS returns what Is has.
