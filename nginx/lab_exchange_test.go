@@ -47,6 +47,9 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/socket":
 		echo(w, r)
 		return
+	case "/hang-up":
+		io.Copy(io.Discard, r.Body)
+		panic(http.ErrAbortHandler) // closes the connection
 	case "/events":
 		io.WriteString(w, "one\n")
 		w.(http.Flusher).Flush()

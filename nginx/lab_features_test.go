@@ -420,6 +420,24 @@ func (w *web) testBackends(t *testing.T) {
 	}
 }
 
+// An application that has read a request and hangs up may have done what it asks: only one
+// that changes nothing goes to another server.
+func (w *web) testHangUp(t *testing.T) {
+	for _, tc := range []struct {
+		host, method string
+		want         int
+	}{
+		{"app.example.no", "GET", 1}, {"app.example.no", "POST", 1},
+		{"both.example.no", "GET", 2}, {"both.example.no", "POST", 1}, {"both.example.no", "PATCH", 1},
+	} {
+		w.app.take()
+		got := send(t.Context(), w.client.DialContext, w.port(80), tc.method+" /hang-up HTTP/1.1\r\nHost: "+tc.host+"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab")
+		if seen := len(w.app.take()); got.status != 502 || seen != tc.want {
+			t.Errorf("%s to %s: %s, and the application saw it %d times, want 502 and %d", tc.method, tc.host, got, seen, tc.want)
+		}
+	}
+}
+
 func (w *web) testUnixSocket(t *testing.T) {
 	w.app.take()
 	got := w.to(t, 80, "unix.example.no", "GET /a%2Fb")

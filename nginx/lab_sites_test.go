@@ -32,6 +32,7 @@ func TestSites(t *testing.T) {
 			t.Run("paths that are read in two ways", w.testCrooked)
 			t.Run("a site for other names", w.testDefaultSiteOfOurs)
 			t.Run("several backends", w.testBackends)
+			t.Run("a request that could do something twice", w.testHangUp)
 			t.Run("05 Unix sockets", w.testUnixSocket)
 			t.Run("gRPC", w.testGRPC)
 			t.Run("TLS to the application", w.testUpstreamTLS)
@@ -169,6 +170,10 @@ site "spare.example.no" {
   backend "127.0.0.1:8080" {
     backup = true
   }
+}
+site "both.example.no" {
+  backend "127.0.0.1:8080" {}
+  backend "unix:/run/molo-test.sock" {}
 }
 site "unix.example.no" {
   upstream = "unix:/run/molo-test.sock"

@@ -228,6 +228,26 @@ func (w *web) testSmuggling(t *testing.T) {
 	}
 }
 
+// nginx takes lines that end with LF alone, and control characters in values (RFC 9112, 2.2
+// lets it). Neither makes two requests of one, or a header that is believed.
+func (w *web) testLooseLines(t *testing.T) {
+	w.app.take()
+	got := w.ask(t, "GET /bare HTTP/1.1\nHost: app.example.no\nX-A: b\nX-Real-IP: 6.6.6.6\nConnection: close\n\n")
+	seen := w.app.take()
+	if got.status != 200 || len(seen) != 1 || seen[0].RequestURI != "/bare" || seen[0].Header.Get("X-A") != "b" || seen[0].Header.Get("X-Real-IP") != w.client.Addr4.String() {
+		t.Errorf("lines with LF alone: %s, the application saw %v", got, seen)
+	}
+	for _, value := range []string{"b\x01c", "b\x7fc", "b\rX-Real-IP: 6.6.6.6"} {
+		got := w.ask(t, get("/", "X-A: "+value))
+		for _, r := range w.app.take() {
+			t.Errorf("%q reached the application as %v (%s)", value, r.Header, got)
+		}
+		if got.status != 400 { // of the application where not of nginx
+			t.Errorf("%q: %s, want 400", value, got)
+		}
+	}
+}
+
 // nginx is no forward proxy. Which form of CONNECT is a 400 and which a 405 is not
 // the same in 1.26 and 1.30.
 func (w *web) testConnect(t *testing.T) {

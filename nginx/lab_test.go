@@ -43,6 +43,7 @@ func TestNginx(t *testing.T) {
 			t.Run("21 paths", w.testPaths)
 			t.Run("18 and 19 request headers", w.testRequests)
 			t.Run("smuggled requests", w.testSmuggling)
+			t.Run("lines that end with LF alone, control characters", w.testLooseLines)
 			t.Run("35 CONNECT is refused", w.testConnect)
 			t.Run("34 a client that never ends its header is cut off", w.testSlowHeader)
 			t.Run("49 a port that is taken leaves the old generation, and that shows", w.testTakenPort)
