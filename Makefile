@@ -5,7 +5,7 @@ LINTER   = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 ARCHES  ?= amd64 arm64
 
-.PHONY: build deb demo test test-vm test-vagrant vagrant-files bench lint tools tools-vm tools-vagrant
+.PHONY: build deb demo test fuzz test-vm test-vagrant vagrant-files bench lint tools tools-vm tools-vagrant
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o molo ./cmd/agent
 
@@ -16,8 +16,14 @@ deb: tools
 demo: tools build
 	go run ./cmd/lab demo ./molo
 
-test: tools
+test: tools fuzz
 	go test -timeout 85m -p 2 -parallel 3 ./...
+
+# fuzz looks for new inputs for half a minute. What it once found are cases of the tests.
+FUZZTIME ?= 10s
+fuzz:
+	@for target in FuzzCompile FuzzParse FuzzVerifyLog; do \
+		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -parallel 2 ./nginx || exit; done
 
 # test-vm boots Debian with its own kernel, for what the lab's namespaces can't show.
 test-vm: tools tools-vm

@@ -7,8 +7,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,6 +155,57 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 			t.Errorf("package %s has no doc comment", pkg)
 		}
 	}
+}
+
+// link finds where a Markdown text leads, outside of code.
+var link = regexp.MustCompile("(?s)```.*?```|`[^`]*`|\\]\\(([^)\\s]+)\\)")
+
+// Documents lead to files that exist, and tests and comments to documents that do.
+func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
+	found := 0
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && name != "." || entry.Name() == "testdata"):
+			return fs.SkipDir
+		}
+		if entry.IsDir() || path.Ext(name) != ".md" && path.Ext(name) != ".go" {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		for _, target := range leads(name, string(text)) {
+			found++
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s leads to %s, which is not there", name, target)
+			}
+		}
+		return nil
+	})
+	if err != nil || found < 20 {
+		t.Errorf("%d links were found, %v", found, err)
+	}
+}
+
+// document finds the name of a document in a program.
+var document = regexp.MustCompile(`\bdocs/[a-z-]+\.md\b`)
+
+// leads lists the files of the house that a document links to or a program names.
+func leads(name, text string) []string {
+	if path.Ext(name) == ".go" {
+		return document.FindAllString(text, -1)
+	}
+	var out []string
+	for _, m := range link.FindAllStringSubmatch(text, -1) {
+		target, _, _ := strings.Cut(m[1], "#")
+		if target != "" && !strings.Contains(target, ":") {
+			out = append(out, path.Join(path.Dir(name), target))
+		}
+	}
+	return out
 }
 
 func TestNoInitAndNoMutablePackageState(t *testing.T) {

@@ -20,7 +20,7 @@ func LintDump(name, text string) []Finding {
 	}
 	in := newIncluder(files, "")
 	main := in.expand(files[sections[0].file])
-	findings := slices.Concat(in.findings, workerFiles(main))
+	findings := slices.Concat(in.findings, workerFiles(main), oldWorkers(main))
 	http := httpOf(main)
 	for _, check := range slices.Concat(commonChecks(), foreignChecks()) {
 		findings = append(findings, check(http)...)

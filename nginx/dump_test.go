@@ -57,7 +57,7 @@ func TestAWholeConfigurationIsLinted(t *testing.T) {
 		{"TLS without a certificate", "ssl_reject_handshake on;\n\treturn 421;", "", app + ":15 required tls-certificate"},
 		{"a certificate that the http block has", "ssl_reject_handshake on;\n\treturn 421;", "", ""},
 		{"a server that refuses handshakes only", "\treturn 421;\n", "", app + ":15 advised reject"},
-		{"an upgrade to anything", "location / {", "location / { proxy_set_header Upgrade $http_upgrade;", app + ":7 required upgrade"},
+		{"an upgrade to anything", "location / {", "location / { proxy_set_header Upgrade $http_upgrade;", "/etc/nginx/nginx.conf:3 advised old-workers\n" + app + ":7 required upgrade"},
 		{"applications that choose what is served", "proxy_ignore_headers X-Accel-Redirect;", "", app + ":9 advised accel-headers"},
 		{"applications that reach internal files", "proxy_pass", "proxy_ignore_headers Vary; internal; proxy_pass", app + ":9 required accel-headers"},
 		{"a client that names its address", "X-Forwarded-For $remote_addr", "X-Forwarded-For $proxy_add_x_forwarded_for", app + ":8 advised client-address"},
@@ -70,6 +70,8 @@ func TestAWholeConfigurationIsLinted(t *testing.T) {
 		{"a name server on another machine", "listen 80 ", "resolver 192.0.2.53 valid=5s; listen 80 ", app + ":2 advised forbidden"},
 		{"a name server of its own", "listen 80 ", "resolver 127.0.0.53; listen 80 ", ""},
 		{"workers without files", "worker_rlimit_nofile 4096;", "", "/etc/nginx/nginx.conf:2 advised worker-files"},
+		{"WebSockets that keep old workers", "proxy_pass", "proxy_set_header upgrade $molo_upgrade; proxy_pass", "/etc/nginx/nginx.conf:3 advised old-workers"},
+		{"no WebSockets", "proxy_pass", `proxy_set_header Upgrade ""; proxy_pass`, ""},
 		{"a brace that is missing", "return 421;\n}", "return 421;", app + ":20 required syntax"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -92,6 +94,13 @@ func TestAWholeConfigurationIsLinted(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWorkersThatAreCutAreNotFound(t *testing.T) {
+	websocket := strings.Replace(dump, "proxy_pass", "proxy_set_header Upgrade $molo_upgrade; proxy_pass", 1)
+	if got := LintDump("-", strings.Replace(websocket, "events {", "worker_shutdown_timeout 1h; events {", 1)); len(got) > 0 {
+		t.Errorf("findings: %v", got)
 	}
 }
 

@@ -118,6 +118,7 @@ func rules() map[string]rule {
 		"header-set":      {Required, "repeat the whole set in this block"},
 		"include":         {Advised, "give molo the output of nginx -T, which holds all files"},
 		"name-prefix":     {Required, "begin the name with " + prefix},
+		"old-workers":     {Advised, "worker_shutdown_timeout 1h; beside worker_processes, if clients can take up a WebSocket again that is cut then"},
 		"proxy-path":      {Advised, "leave out everything behind the address: the path is passed on as it came"},
 		"proxy-target":    {Advised, "proxy to loopback or a Unix socket: a name that can't be resolved keeps nginx from starting, and other machines can be listened to"},
 		"reject":          {Advised, "return 421; for connections whose name is of another server"},

@@ -151,3 +151,27 @@ func workerFiles(main []directive) []Finding {
 	}
 	return nil
 }
+
+// oldWorkers finds nginx that never ends the workers of before a reload as long as one
+// connection of theirs is open, where connections may be open for days. It takes what
+// stands outside of all blocks.
+func oldWorkers(main []directive) []Finding {
+	var upgrade, http directive
+	for _, d := range main {
+		switch d.name {
+		case "worker_shutdown_timeout":
+			return nil
+		case "http":
+			http = d
+		}
+	}
+	walk(http.block, func(d directive) {
+		if (d.name == "proxy_set_header") && len(d.args) == 2 && strings.EqualFold(d.args[0], "Upgrade") && d.args[1] != "" {
+			upgrade = d
+		}
+	})
+	if upgrade.name == "" {
+		return nil
+	}
+	return []Finding{http.finding("old-workers", "after a reload the old workers stay as long as one WebSocket of theirs is open")}
+}

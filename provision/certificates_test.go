@@ -3,6 +3,7 @@ package provision_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,54 @@ remember 6 owned, pending []
 	report := apply(t, h, p, provision.Options{})
 	if diff := cmp.Diff("refresh app.example.no\n", h.Log()); diff != "" || report.Changed() || report.Failed() != nil {
 		t.Errorf("the second apply (%v, -want +got)\n%s", report.Failed(), diff)
+	}
+}
+
+// A clock that is a day off changes nothing that is served, and is told where it makes a
+// certificate look as if it were out of its time.
+func TestAClockThatIsADayOffChangesNothing(t *testing.T) {
+	const own = "\n certificate = \"/etc/ssl/a.pem\"\n key = \"/etc/ssl/a.key\"\n"
+	short := func() map[string]facts.Certificate {
+		c := issued(t, "app.example.no", noon())
+		i := certtest.New(t).Issue(t, certtest.Leaf{Names: []string{"app.example.no"}, From: noon().Add(-time.Hour), Until: noon().Add(12 * time.Hour)})
+		c.Chain, c.Key = certificate.ReadChain(i.Chain()), certificate.ReadKey(i.Key)
+		return map[string]facts.Certificate{"app.example.no": c}
+	}
+	for _, tc := range []struct {
+		name, tls string
+		off       time.Duration
+		says      string // "": nothing, since nothing looks wrong
+		fails     bool
+	}{
+		{"an ordered one, a day behind", "", -24 * time.Hour, "is not valid before 2026-11-24 11:00 UTC; is the clock right?", true},
+		{"an ordered one, a day ahead", "", 24 * time.Hour, "", false},
+		{"the owner's, a day behind", own, -24 * time.Hour, "it is not valid before 2026-11-24 11:00 UTC; is the clock right?", true},
+		{"the owner's, a day ahead", own, 24 * time.Hour, "it has expired on 2026-11-25 00:00 UTC", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h, p := tlsHost(t), tlsPolicy(t, tc.tls, "app.example.no")
+			h.Is.Nginx.TLS.Files = short()
+			if err := apply(t, h, p, provision.Options{}).Failed(); err != nil {
+				t.Fatal(err)
+			}
+			h.Log()
+			h.Is.Time = noon().Add(tc.off)
+			plan, _, err := provision.MakePlan(t.Context(), h, h, p, provision.Options{})
+			if err != nil || !plan.Empty() {
+				t.Errorf("something is to be changed: %+v, %v", plan, err)
+			}
+			report := apply(t, h, p, provision.Options{})
+			if log := h.Log(); strings.Contains(log, "write ") || strings.Contains(log, "reload") || (report.Failed() != nil) != tc.fails {
+				t.Errorf("done:\n%s%v", log, report.Failed())
+			}
+			var said strings.Builder
+			if err := provision.WriteText(&said, plan.Outcomes()); err != nil {
+				t.Fatal(err)
+			}
+			if text := said.String() + fmt.Sprint(report.Failed()); tc.says == "" && strings.Contains(text, "certificate") || !strings.Contains(text, tc.says) {
+				t.Errorf("said, want %q:\n%s", tc.says, text)
+			}
+		})
 	}
 }
 

@@ -26,6 +26,9 @@ func nginxPart(p *policy.Policy, f facts.Facts) (Part, error) {
 	}
 	if err := certificate.CheckFiles(sites, n.TLS); err != nil {
 		part.Blocked = err.Error()
+		if n.Running {
+			part.Blocked += "\nhint: nothing of nginx was changed: it goes on with what it has loaded until it is started anew; mend the files, then run molo again"
+		}
 		return part, nil
 	}
 	resources, err := nginx.Compile(sites, p.Nginx.Log, n)

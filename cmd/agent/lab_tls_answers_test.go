@@ -221,7 +221,7 @@ func testDeletedFile(w *tlsWorld, owner *certtest.Authority) {
 	generation, served := w.sh("readlink /etc/nginx/molo/current"), w.leaf("app.example.no")
 	for _, file := range []string{"/etc/ssl/app.pem", "/etc/ssl/private/app.key"} {
 		w.sh("mv " + file + " /root/kept")
-		w.holds("the report", w.molo(1, "apply").Stdout, file+": there is no such file", "hint: ")
+		w.holds("the report", w.molo(1, "apply").Stdout, file+": there is no such file", "hint: nothing of nginx was changed: it goes on with what it has loaded")
 		w.served("app.example.no")
 		if now := w.sh("readlink /etc/nginx/molo/current"); now != generation || !w.leaf("app.example.no").Equal(served) {
 			w.Errorf("without %s, generation %s or another certificate is served", file, now)
