@@ -168,10 +168,16 @@ func TestNothingBreaksOutOfAddressesAndRanges(t *testing.T) {
 // every string inside one word.
 func FuzzCompile(f *testing.F) {
 	sites := rich(f)
+	sites[0].TLS = newTLS(f, hcl.Range{Filename: "policies.hcl"}, []string{"file", "http3", "clients=/etc/molo/clients.pem"})
+	host := secured(f, sites[0].Name.V)
+	host.Can = append(slices.Clone(host.Can), CanRealIP, CanGeo, CanGRPC, CanCookieFlags)
 	places, values := stringsIn(reflect.ValueOf(sites[0]), "")
 	before := make([]string, len(values))
 	for i, v := range values {
 		before[i] = v.String()
+	}
+	if resources, err := Compile(sites, policy.NginxLog{}, host); err != nil || !strings.Contains(string(treeOf(f, resources).Files[siteFile(sites[0].Name.V)]), "ssl_client_certificate") {
+		f.Fatalf("the site is not served over TLS: %v", err)
 	}
 	for i, bad := range corpus {
 		f.Add(uint16(i*7%len(places)), uint16(i*13%len(places)), bad, "app")
@@ -190,7 +196,7 @@ func FuzzCompile(f *testing.F) {
 		}()
 		values[i].SetString(a)
 		values[j].SetString(b)
-		resources, err := Compile(sites, policy.NginxLog{}, facts.Nginx{})
+		resources, err := Compile(sites, policy.NginxLog{}, host)
 		if err != nil {
 			return
 		}
@@ -200,7 +206,7 @@ func FuzzCompile(f *testing.F) {
 		}
 		values[i].SetString(benign(places[i], i, a, before[i]))
 		values[j].SetString(benign(places[j], j, b, before[j]))
-		plain, err := Compile(sites, policy.NginxLog{}, facts.Nginx{})
+		plain, err := Compile(sites, policy.NginxLog{}, host)
 		if err != nil {
 			return // two benign names that exclude each other
 		}
