@@ -183,6 +183,31 @@ func TestSitesOverTLS(t *testing.T) {
 	})
 }
 
+// The timer starts molo.service: what it has to do for a renewal, its sandbox lets it do.
+func TestCertificatesAreRenewedInTheSandbox(t *testing.T) {
+	everyPackaged(t, func(s *scene) {
+		w := &tlsWorld{world: s.world}
+		w.newAuthority()
+		w.sh("docker run -d --name app -p 127.0.0.1:8081:80 server:1; ufw allow 22,80,443/tcp && ufw --force enable && dpkg -i /root/molo.deb")
+		w.policy(w.site("app.example.no", ""))
+		run := func() {
+			w.Helper()
+			w.sh("systemctl start molo.service || { journalctl -u molo.service -n 40 --no-pager -o cat; exit 1; }")
+		}
+		run()
+		w.served("app.example.no")
+		before, pid := w.leaf("app.example.no"), w.pid()
+		w.authority.SetRenewal(w.T, certtest.PEM(before), time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
+		w.sh("rm /var/lib/molo/acme/certificates/app.example.no/renewal.json")
+		run()
+		w.served("app.example.no")
+		if w.leaf("app.example.no").Equal(before) || w.pid() != pid {
+			w.Errorf("the old certificate is served, or nginx was restarted: %s, %s", pid, w.pid())
+		}
+		w.settled()
+	})
+}
+
 func testFirstCertificate(w *tlsWorld) {
 	w.molo(2, "plan", "--detailed-exitcode")
 	if w.authority.Requests() > 2 { // those of this test
