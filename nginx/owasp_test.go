@@ -49,7 +49,7 @@ func TestWhatTellsOfAnApplicationIsTakenAway(t *testing.T) {
 	}
 	for _, name := range strings.Fields(removed) {
 		if why, passes := passedOn[name]; hidden[strings.ToLower(name)] == passes {
-			t.Errorf("%s is taken away: %t; the reason not to: %q", name, !passes, why)
+			t.Errorf("%s is taken away: %t; the reason not to: %q", name, hidden[strings.ToLower(name)], why)
 		}
 	}
 	for name := range passedOn {
