@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"molo/certificate"
+	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
 )
@@ -113,7 +114,7 @@ func applyStep(ctx context.Context, h Host, s Store, step Step, o Options, now t
 // done.
 func giveUp(ctx context.Context, h Host, s Store, step Step, memory Memory, trail *Trail) error {
 	ctx = context.WithoutCancel(ctx)
-	if back := putBack(ctx, h, step, memory.Pending[step.Part.Name].Changes); back != nil {
+	if back := putBack(ctx, h, step, memory.Pending[step.Part.Name].Changes, nil); back != nil {
 		return errors.Join(fmt.Errorf("putting back what was there: %w", back), s.Save(ctx, memory))
 	}
 	memory.Trail = trail
@@ -148,8 +149,9 @@ func (e *owedError) Error() string { return e.err.Error() }
 func (e *owedError) Unwrap() error { return e.err }
 
 // putBack restores what was there before the changes and brings the units back.
-// It goes on after an error: a unit that runs matters more than a clean story.
-func putBack(ctx context.Context, h Host, step Step, changes []Change) error {
+// It goes on after an error: a unit that runs matters more than a clean story. Containers
+// that dockerd would lose sight of are stopped before its restart.
+func putBack(ctx context.Context, h Host, step Step, changes []Change, lost []facts.Container) error {
 	back := inverse(changes)
 	last := slices.DeleteFunc(slices.Clone(back), func(c Change) bool { return !isFirst(step, c.ID) })
 	back = slices.DeleteFunc(back, func(c Change) bool { return isFirst(step, c.ID) })
@@ -160,6 +162,9 @@ func putBack(ctx context.Context, h Host, step Step, changes []Change) error {
 		}
 		stopped := a.Stops
 		a.Until, a.Stops = nil, nil // it proved the new state
+		if a.Verb == Restart {
+			a.Stops, lost = lost, nil
+		}
 		problems = append(problems, h.Run(ctx, a))
 		if len(stopped) > 0 {
 			problems = append(problems, h.Run(ctx, Activation{Unit: a.Unit, Verb: Revive, Stops: stopped}))

@@ -42,12 +42,13 @@ func (s setting) id() resource.ID { return resource.KeyID(DaemonJSON, s.path...)
 func dockerPart(p *policy.Docker, d facts.Docker, now time.Time) (Part, error) {
 	part := Part{Name: PartDocker, Fallback: []Probe{DockerRuns{Running: survivors(d)}}, Against: against(d)}
 	if p == nil {
-		if part.Activate = activateDocker(nil, d, nil, now); d.Running && part.Activate == nil {
+		if part.Activate = activateDocker(nil, d, nil, remap{}, now); d.Running && part.Activate == nil {
 			part.Attached = []Note{{Text: "dockerd keeps its settings until it restarts: a restart now would stop its containers"}}
 		}
 		return part, nil
 	}
-	settings, notes := dockerSettings(p, d)
+	remap := decideRemap(p, d, waits(p, now))
+	settings, notes := dockerSettings(p, d, remap)
 	if err := checkDaemon(settings, d); err != nil {
 		return Part{}, err
 	}
@@ -59,17 +60,17 @@ func dockerPart(p *policy.Docker, d facts.Docker, now time.Time) (Part, error) {
 		part.Want = append(part.Want, Wanted{Resource: resource.Key{File: DaemonJSON, Path: s.path, Value: raw}, From: s.from})
 	}
 	part.Notes = notes
-	if err := part.mapIDs(p, d); err != nil {
+	if err := part.mapIDs(p, d, remap); err != nil {
 		return Part{}, err
 	}
-	if why := decideRemap(p, d).refused; why != "" {
-		part.Violations = append(part.Violations, why)
+	if remap.refused != "" {
+		part.Violations = append(part.Violations, remap.refused)
 	}
 	if d.Installed && d.Major >= 23 {
 		part.Checks = []Check{DockerConfig{Flags: d.Flags}}
 	}
-	part.Activate = activateDocker(p, d, settings, now)
-	part.settle(p, d, now)
+	part.Activate = activateDocker(p, d, settings, remap, now)
+	part.settle(p, d, remap, now)
 	return part, nil
 }
 
@@ -82,7 +83,7 @@ func against(d facts.Docker) string {
 
 // dockerSettings lists what daemon.json must say, in the order in which new keys
 // are written, and what the owner should know about it.
-func dockerSettings(p *policy.Docker, d facts.Docker) ([]setting, []Note) {
+func dockerSettings(p *policy.Docker, d facts.Docker, remap remap) ([]setting, []Note) {
 	all := []setting{
 		{path: []string{"icc"}, value: p.ICC.V, from: From(p.ICC.Range)},
 		{path: []string{"no-new-privileges"}, value: p.NoNewPrivileges.V, from: From(p.NoNewPrivileges.Range)},
@@ -96,7 +97,6 @@ func dockerSettings(p *policy.Docker, d facts.Docker) ([]setting, []Note) {
 	}
 	all = append(all, networkSettings(p, d)...)
 	all = append(all, logSettings(p.Log)...)
-	remap := decideRemap(p, d)
 	if remap.value != nil {
 		all = append(all, setting{path: []string{"userns-remap"}, value: *remap.value, from: From(p.UsernsRemap.Range)})
 	}

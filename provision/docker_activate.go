@@ -13,9 +13,9 @@ import (
 
 // activateDocker says how changes of daemon.json come into force: on an engine
 // that does not run they are there when it starts.
-func activateDocker(p *policy.Docker, d facts.Docker, settings []setting, now time.Time) []Activation {
+func activateDocker(p *policy.Docker, d facts.Docker, settings []setting, remap remap, now time.Time) []Activation {
 	if d.Failed {
-		return []Activation{restartDocker(p, d)}
+		return []Activation{restartDocker(p, d, remap)}
 	}
 	if !d.Running || p == nil && len(running(d)) > 0 {
 		return nil
@@ -38,7 +38,7 @@ func activateDocker(p *policy.Docker, d facts.Docker, settings []setting, now ti
 		}
 		all = append(all, reload)
 	}
-	restart := restartDocker(p, d)
+	restart := restartDocker(p, d, remap)
 	restart.Waits = waits(p, now)
 	return append(all, restart)
 }
@@ -56,11 +56,11 @@ func waits(p *policy.Docker, now time.Time) string {
 	return fmt.Sprintf("the window %s, open next on %s", p.Window.V, p.Window.V.Next(now).Format("Mon 2 Jan 15:04"))
 }
 
-func restartDocker(p *policy.Docker, d facts.Docker) Activation {
+func restartDocker(p *policy.Docker, d facts.Docker, remap remap) Activation {
 	stay := running(d)
 	a := Activation{Unit: DockerUnit, Verb: Restart, Began: d.Started}
 	switch {
-	case p != nil && len(stay) > 0 && decideRemap(p, d).moves:
+	case p != nil && len(stay) > 0 && remap.moves:
 		a.Stops = stay
 		a.Consequence = fmt.Sprintf("stops %s (%s), which are out of sight afterwards", count(len(stay), "container"), someOf(namesWhere(stay, func(facts.Container) bool { return true })))
 		stay = nil
@@ -74,7 +74,7 @@ func restartDocker(p *policy.Docker, d facts.Docker) Activation {
 		a.Consequence = fmt.Sprintf("stops %s; those with a restart policy come back", count(len(stay), "container"))
 		stay = nil
 	}
-	a.Until = DockerRuns{Effective: expected(p, d), Running: stay}
+	a.Until = DockerRuns{Effective: expected(p, d, remap), Running: stay}
 	return a
 }
 
@@ -86,23 +86,29 @@ func keeps(n int) string {
 }
 
 // settle adds what differs between daemon.json and the running dockerd.
-func (part *Part) settle(p *policy.Docker, d facts.Docker, now time.Time) {
+func (part *Part) settle(p *policy.Docker, d facts.Docker, remap remap, now time.Time) {
 	if !d.Running {
 		if d.Installed {
 			part.Notes = append(part.Notes, Note{Text: "dockerd does not run: its settings hold from its next start"})
 		}
 		return
 	}
-	want := wantedEffective(p, d)
-	differs, later := Mismatch(expected(p, d), d.Effective), Mismatch(want, d.Effective)
+	want := wantedEffective(p, d, remap)
+	differs, later := Mismatch(expected(p, d, remap), d.Effective), Mismatch(want, d.Effective)
 	switch {
 	case len(differs) > 0 && d.ConfigNewer:
-		restart := restartDocker(p, d)
+		restart := restartDocker(p, d, remap)
 		restart.Why = "dockerd has not read " + DaemonJSON + " since it changed: " + strings.Join(differs, ", ")
 		restart.Waits = waits(p, now)
 		part.Pending = append(part.Pending, restart)
 	case len(differs) > 0:
 		part.Residual = append(part.Residual, Note{Text: "dockerd runs with other settings than the policy's: " + strings.Join(differs, ", ")})
+	}
+	if remap.later != "" {
+		restart := restartDocker(p, d, remap)
+		restart.Why, restart.Waits = remap.later, waits(p, now)
+		part.Pending = append(part.Pending, restart)
+		part.Notes = append(part.Notes, Note{Text: "waits for a restart of dockerd's: " + remap.later, Where: From(p.UsernsRemap.Range).String()})
 	}
 	part.Notes = append(part.Notes, olderContainers(p, d)...)
 	stuck := slices.DeleteFunc(later, func(m string) bool { return slices.Contains(differs, m) })
@@ -112,14 +118,14 @@ func (part *Part) settle(p *policy.Docker, d facts.Docker, now time.Time) {
 }
 
 // wantedEffective is what the policy wants dockerd to run with, as far as engines tell.
-func wantedEffective(p *policy.Docker, d facts.Docker) facts.Effective {
+func wantedEffective(p *policy.Docker, d facts.Docker, remap remap) facts.Effective {
 	e := facts.Effective{
 		ICC: &p.ICC.V, PublishAddress: p.PublishAddress.V.String(), LiveRestore: liveRestore(p, d), LogDriver: p.Log.Driver.V,
 	}
 	if d.Effective.NoNewPrivileges != nil {
 		e.NoNewPrivileges = &p.NoNewPrivileges.V
 	}
-	if remap := decideRemap(p, d); remap.value != nil {
+	if remap.value != nil {
 		on := *remap.value != ""
 		e.UsernsRemap = &on
 	}
@@ -129,12 +135,12 @@ func wantedEffective(p *policy.Docker, d facts.Docker) facts.Effective {
 // expected is what dockerd must run with after a restart. With containers running
 // under live-restore (and they may, while dockerd is down) it keeps docker0 as it was: "there are running containers,
 // updated network configuration will not take affect" (moby#43562).
-func expected(p *policy.Docker, d facts.Docker) facts.Effective {
+func expected(p *policy.Docker, d facts.Docker, remap remap) facts.Effective {
 	if p == nil {
 		return facts.Effective{}
 	}
-	e := wantedEffective(p, d)
-	if (len(running(d)) > 0 || !d.Running) && wantsLiveRestore(p, d) && !decideRemap(p, d).moves {
+	e := wantedEffective(p, d, remap)
+	if (len(running(d)) > 0 || !d.Running) && wantsLiveRestore(p, d) && !remap.moves {
 		e.ICC, e.PublishAddress = nil, ""
 	}
 	return e

@@ -42,6 +42,14 @@ func with(d facts.Docker, edit func(*facts.Docker)) facts.Docker {
 	return d
 }
 
+// remapped is an engine that runs with userns-remap, as daemon.json has it.
+func remapped(major int) facts.Docker {
+	d := stock(major)
+	d.Config, d.Root, d.Effective.UsernsRemap = `{"userns-remap": "default"}`, "/var/lib/docker/100000.100000", Bool(true)
+	d.SubIDs = facts.SubIDs{UIDs: "dockremap:100000:65536\nbuild:200000:65536\n", GIDs: "dockremap:100000:65536\nbuild:200000:65536\n"}
+	return d
+}
+
 func web() facts.Container { return facts.Container{ID: "c1", Name: "web", Running: true} }
 
 // daemonJSON spells the keys a part wants as one line each.
@@ -83,9 +91,7 @@ func TestDaemonSettingsFollowTheEngineAndWhatIsThere(t *testing.T) {
 		},
 		{
 			"userns-remap stays on once it is on, whatever came since", nil,
-			with(stock(28), func(d *facts.Docker) {
-				d.Config, d.Images, d.Containers = `{"userns-remap": "default"}`, 3, []facts.Container{web()}
-			}), base + networks + logs + userns,
+			with(remapped(28), func(d *facts.Docker) { d.Images, d.Containers = 3, []facts.Container{web()} }), base + networks + logs + userns,
 		},
 		{
 			"the owner's own userns user is kept", nil,
@@ -227,7 +233,7 @@ func written(t *testing.T, p *policy.Docker, d facts.Docker) map[resource.ID]res
 func TestDockerIsReloadedOrRestartedOnlyAsMuchAsNeeded(t *testing.T) {
 	settled := with(stock(28), func(d *facts.Docker) {
 		d.Effective = facts.Effective{ICC: Bool(false), PublishAddress: "127.0.0.1", LiveRestore: Bool(true), NoNewPrivileges: Bool(true), LogDriver: "local", UsernsRemap: Bool(true)}
-		d.Config = `{"userns-remap": "default"}`
+		d.Config, d.Root, d.SubIDs = remapped(28).Config, remapped(28).Root, remapped(28).SubIDs
 	})
 	liveRestoreID := resource.KeyID(DaemonJSON, "live-restore")
 	running := with(stock(28), func(d *facts.Docker) { d.Containers = []facts.Container{web()} })
@@ -326,7 +332,7 @@ func TestUserNamespacesAreMovedOnlyWithLeave(t *testing.T) {
 		docker  facts.Docker
 		want    string // userns-remap in daemon.json
 		says    []string
-		stops   int
+		stops   int // by a restart; -1: there is none
 		refused bool
 	}{
 		{"on an empty host", "default", false, stock(28), `"default"`, nil, 0, false},
@@ -334,9 +340,17 @@ func TestUserNamespacesAreMovedOnlyWithLeave(t *testing.T) {
 		{"on request, where there is something", "default", false, with(stock(28), used), "", nil, 0, true},
 		{"on request and with leave", "build", true, with(stock(28), used), `"build"`, []string{"out of Docker's view afterwards, until userns_remap is what it was: 2 containers", "need --userns=host to start: cadvisor"}, 1, false},
 		{"by default, with leave", "auto", true, with(stock(28), used), `"default"`, []string{"out of Docker's view"}, 1, false},
-		{"off again, without leave", "off", false, with(stock(28), func(d *facts.Docker) { used(d); d.Config = `{"userns-remap": "default"}` }), "", nil, 0, true},
-		{"off again, with leave", "off", true, with(stock(28), func(d *facts.Docker) { used(d); d.Config = `{"userns-remap": "default"}` }), `""`, []string{"out of Docker's view"}, 1, false},
-		{"as it is", "default", true, with(stock(28), func(d *facts.Docker) { used(d); d.Config = `{"userns-remap": "default"}` }), `"default"`, []string{"need --userns=host to start: cadvisor"}, 0, false},
+		{"off again, without leave", "off", false, with(remapped(28), used), "", nil, 0, true},
+		{"off again, with leave", "off", true, with(remapped(28), used), `""`, []string{"out of Docker's view"}, 1, false},
+		{"to another user, with leave", "build", true, with(remapped(28), used), `"build"`, []string{"out of Docker's view"}, 1, false},
+		{"written before, by a run that was killed", "default", true, with(stock(28), func(d *facts.Docker) { used(d); d.Config = `{"userns-remap": "default"}` }), `"default"`, []string{"out of Docker's view"}, 1, false},
+		{"written by hand, by default", "auto", false, with(stock(28), func(d *facts.Docker) { used(d); d.Config = `{"userns-remap": "default"}` }), `""`, []string{"stays off"}, 0, false},
+		{"taken out by hand", "off", false, with(remapped(28), func(d *facts.Docker) { used(d); d.Config = `{}` }), `"default"`, nil, 0, true},
+		{"taken out by hand, by default", "auto", false, with(remapped(28), func(d *facts.Docker) { used(d); d.Config = `{}` }), `"default"`, nil, 0, false},
+		{"changed by hand to another user", "auto", false, with(remapped(28), func(d *facts.Docker) { used(d); d.Config = `{"userns-remap": "build"}` }), `"default"`, nil, 0, false},
+		{"where the ids of what runs are nobody's any more", "off", false, with(remapped(28), func(d *facts.Docker) { used(d); d.Root = "/var/lib/docker/7.7" }), "", nil, 0, true},
+		{"with leave, while dockerd does not run", "default", true, with(stock(28), func(d *facts.Docker) { d.Running, d.DataOnDisk = false, true }), "", nil, -1, true},
+		{"as it is", "default", true, with(remapped(28), used), `"default"`, []string{"need --userns=host to start: cadvisor"}, 0, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -366,6 +380,9 @@ func TestUserNamespacesAreMovedOnlyWithLeave(t *testing.T) {
 			}
 			if refused := len(part.Violations) > 0; refused != tt.refused {
 				t.Errorf("violations: %q", part.Violations)
+			}
+			if tt.stops < 0 {
+				return
 			}
 			restart := part.Activate[len(part.Activate)-1]
 			if restart.Verb != Restart || len(restart.Stops) != tt.stops {

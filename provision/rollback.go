@@ -102,7 +102,7 @@ func Rollback(ctx context.Context, h Host, s Store, trail Trail, only ...string)
 			err = firstThings(ctx, h, step, running(f.Docker))
 		}
 		if err == nil {
-			err = putBack(ctx, h, step, inverse(step.Changes))
+			err = putBack(ctx, h, step, inverse(step.Changes), lost(step.Changes, f.Docker))
 		}
 		report.add(step, errors.Join(changed, err))
 		if err != nil {
@@ -126,6 +126,15 @@ func (m Memory) rolled(left Trail) Memory {
 		m.Trail = &left
 	}
 	return m
+}
+
+// lost lists the containers that run in the data root that a step takes dockerd away from.
+func lost(changes []Change, d facts.Docker) []facts.Container {
+	moves := func(c Change) bool { return c.ID == resource.KeyID(DaemonJSON, "userns-remap") }
+	if slices.ContainsFunc(changes, moves) {
+		return running(d)
+	}
+	return nil
 }
 
 // takeBack makes the step that undoes another, as far as nobody has changed what that

@@ -50,6 +50,27 @@ func TestUserNamespacesMoveThereAndBack(t *testing.T) {
 	})
 }
 
+// TestAMoveThatIsKilledOrphansNothing ends molo between the key in daemon.json and the
+// restart: the next run must stop the container before dockerd looks elsewhere.
+func TestAMoveThatIsKilledOrphansNothing(t *testing.T) {
+	everyRelease(t, func(w *world) {
+		w.sh("docker run -d --name web --restart always server:1")
+		w.policy("docker {\n  userns_remap = \"off\"\n}\n")
+		w.molo(0, "apply")
+		w.reset()
+		w.policy("docker {\n  userns_remap     = \"default\"\n  userns_migration = true\n}\n")
+		w.kill("userns-remap is written", "grep -q 'userns-remap.*default' /etc/docker/daemon.json")
+		w.sh("docker info 2>/dev/null | grep -c userns | grep -qx 0 && pgrep -x server")
+		w.holds("the plan", w.molo(0, "plan").Stdout, "stops 1 container (web), which are out of sight afterwards")
+		w.molo(0, "apply")
+		w.holds("docker info", w.sh("docker info"), "userns")
+		if got := w.sh("pgrep -x server || true"); got != "" {
+			w.Errorf("a container runs that dockerd does not see: process %s", got)
+		}
+		w.molo(0, "plan", "--detailed-exitcode")
+	})
+}
+
 func TestAUserNamespaceThatIsNoneIsTakenBack(t *testing.T) {
 	everyRelease(t, func(w *world) {
 		w.sh("docker run -d --name web server:1")

@@ -56,6 +56,7 @@ type Docker struct {
 	Version   string    `json:"version,omitempty"` // "20.10.24+dfsg1"; of the daemon, running or not
 	Major     int       `json:"major,omitempty"`   // 20; 0 when unknown
 	Effective Effective `json:"effective"`
+	Root      string    `json:"root,omitempty"`  // the data root that it runs with: "/var/lib/docker/100000.100000"
 	Flags     []string  `json:"flags,omitempty"` // dockerd's arguments: of the process, else of the unit
 	// FlagsFrom says which line of which file a flag comes from: "/etc/default/docker:3".
 	FlagsFrom map[string]string `json:"flags_from,omitempty"`

@@ -216,6 +216,7 @@ func readEngine(ctx context.Context, d *facts.Docker) error {
 // fill takes the answers over.
 func (a engineAnswers) fill(d *facts.Docker) {
 	d.Version, d.Major = a.info.ServerVersion, majorOf(a.info.ServerVersion)
+	d.Root = a.info.DockerRootDir
 	d.Images, d.Volumes = a.info.Images, len(a.volumes)
 	for _, v := range a.volumes {
 		d.VolumeNames = append(d.VolumeNames, v.Name)

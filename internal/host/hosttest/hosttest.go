@@ -151,8 +151,16 @@ func (h *Host) set(c provision.Change) {
 	h.State[c.ID] = c.Want
 }
 
-// Run logs the activation.
+// Run logs the activation, after each container that it stops or starts.
 func (h *Host) Run(_ context.Context, a provision.Activation) error {
+	for _, c := range a.Stops {
+		if a.Verb == provision.Revive {
+			continue
+		}
+		if err := h.act("stop %s", c.Name); err != nil {
+			return err
+		}
+	}
 	if err := h.act("%s %s", a.Verb, a.Unit); err != nil {
 		return err
 	}
