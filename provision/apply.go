@@ -46,7 +46,7 @@ func Apply(ctx context.Context, h Host, s Store, p *policy.Policy, o Options) (*
 		plan = report.open(plan)
 		switch {
 		case plan.Empty():
-			return report, nil
+			return report, settle(ctx, s, plan)
 		case report.Rounds >= maxRounds && report.again(plan), report.Rounds == maxMoves:
 			return report, fmt.Errorf("after %d rounds: %w", report.Rounds, ErrNotConverged)
 		}
@@ -58,6 +58,24 @@ func Apply(ctx context.Context, h Host, s Store, p *policy.Policy, o Options) (*
 		}
 		report.Rounds++
 	}
+}
+
+// settle takes over what a run that died had written, where it is all there and nothing is
+// left to do: it is molo's, and given back one day.
+func settle(ctx context.Context, s Store, plan Plan) error {
+	for _, step := range plan {
+		if len(step.Undo) == 0 || !step.Empty() || step.hindrance() != nil {
+			continue
+		}
+		memory, err := s.Load(ctx)
+		if err != nil {
+			return fmt.Errorf("reading what earlier runs did: %w", err)
+		}
+		if err := s.Save(ctx, memory.proven(step.Part.Name)); err != nil {
+			return fmt.Errorf("noting what was done: %w", err)
+		}
+	}
+	return nil
 }
 
 // checkAll tests every staged change before the first one is written.
@@ -82,7 +100,8 @@ func applyStep(ctx context.Context, h Host, s Store, step Step, o Options, now t
 	if err != nil {
 		return fmt.Errorf("reading what earlier runs did: %w", err)
 	}
-	memory := before.intend(step).follow(o, step)
+	// A run that dies after its writes must not leave a restart that nobody knows is due.
+	memory := before.intend(step).follow(o, step).await(step, now)
 	noted := s.Save(ctx, memory)
 	if noted != nil {
 		noted = fmt.Errorf("noting what is about to be done: %w", noted)
@@ -105,19 +124,19 @@ func applyStep(ctx context.Context, h Host, s Store, step Step, o Options, now t
 			memory = memory.refuse(step, now, err)
 		}
 		step.Activate = tried // a service that was not touched needs no restart
-		return errors.Join(err, giveUp(ctx, h, s, step, memory, before.Trail))
+		return errors.Join(err, giveUp(ctx, h, s, step, memory, before))
 	}
 	return s.Save(ctx, memory.proven(step.Part.Name).putOff(step, now))
 }
 
 // giveUp puts back a step that failed. A caller that gives up must not leave the part half
 // done.
-func giveUp(ctx context.Context, h Host, s Store, step Step, memory Memory, trail *Trail) error {
+func giveUp(ctx context.Context, h Host, s Store, step Step, memory, before Memory) error {
 	ctx = context.WithoutCancel(ctx)
 	if back := putBack(ctx, h, step, memory.Pending[step.Part.Name].Changes, nil); back != nil {
 		return errors.Join(fmt.Errorf("putting back what was there: %w", back), s.Save(ctx, memory))
 	}
-	memory.Trail = trail
+	memory.Trail, memory.Due = before.Trail, before.Due
 	return s.Save(ctx, memory.forget(step.Part.Name))
 }
 

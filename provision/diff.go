@@ -102,7 +102,7 @@ func Diff(parts []Part, have Have, memory Memory) Plan {
 		if step.Empty() {
 			said = part.Residual
 		}
-		step.Part.Notes = slices.Concat(part.Notes, said, absent(part, have))
+		step.Part.Notes = slices.Concat(part.Notes, said, absent(part, have), held(part, memory))
 		if why := memory.refused(step); why != "" {
 			step.Part.Blocked = why
 		}
@@ -181,7 +181,8 @@ func released(part Part, have Have, memory Memory) []Change {
 		if id.Kind() == "subid" {
 			continue // as long as there are volumes, files in them belong to these ids
 		}
-		if isWanted || have.Blind[id] || part.Blocked != "" || len(unreadOf(part, have)) > 0 {
+		_, holds := part.Holds[id]
+		if isWanted || holds || have.Blind[id] || part.Blocked != "" || len(unreadOf(part, have)) > 0 {
 			continue
 		}
 		owned, old := memory.Owned[id], have.State[id]
@@ -195,6 +196,17 @@ func released(part Part, have Have, memory Memory) []Change {
 		slices.Reverse(changes) // once a directory is loose again, what is below it can't be changed safely
 	}
 	return changes
+}
+
+// held says what of molo's is not given back.
+func held(part Part, memory Memory) []Note {
+	var notes []Note
+	for id, why := range part.Holds {
+		if _, owned := memory.Owned[id]; owned {
+			notes = append(notes, why)
+		}
+	}
+	return notes
 }
 
 // absentLink reports whether a link that molo had put aside is still away.

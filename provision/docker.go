@@ -42,8 +42,11 @@ func (s setting) id() resource.ID { return resource.KeyID(DaemonJSON, s.path...)
 func dockerPart(p *policy.Docker, d facts.Docker, now time.Time) (Part, error) {
 	part := Part{Name: PartDocker, Fallback: []Probe{DockerRuns{Running: survivors(d)}}, Against: against(d)}
 	if p == nil {
-		if part.Activate = activateDocker(nil, d, nil, remap{}, now); d.Running && part.Activate == nil {
-			part.Attached = []Note{{Text: "dockerd keeps its settings until it restarts: a restart now would stop its containers"}}
+		part.Activate = activateDocker(nil, d, nil, remap{}, now)
+		if on := d.Effective.UsernsRemap; isTrue(on) && inUse(d) {
+			part.Holds = map[resource.ID]Note{resource.KeyID(DaemonJSON, "userns-remap"): {
+				Text: "userns-remap stays in " + DaemonJSON + ": without it " + inventory(d) + " would vanish from Docker's view",
+			}}
 		}
 		return part, nil
 	}

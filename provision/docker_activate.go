@@ -17,8 +17,13 @@ func activateDocker(p *policy.Docker, d facts.Docker, settings []setting, remap 
 	if d.Failed {
 		return []Activation{restartDocker(p, d, remap)}
 	}
-	if !d.Running || p == nil && len(running(d)) > 0 {
+	if !d.Running {
 		return nil
+	}
+	if p == nil && len(running(d)) > 0 {
+		restart := restartDocker(p, d, remap)
+		restart.Waits = "a person: systemctl restart docker"
+		return []Activation{restart}
 	}
 	var keys []resource.ID
 	for _, s := range settings {

@@ -140,7 +140,7 @@ func prior(c Change) resource.Resource {
 	return c.Have
 }
 
-// putOff returns the memory after a step whose restarts wait.
+// putOff returns the memory after a step: what it restarted is due no more, what waits is.
 func (m Memory) putOff(s Step, now time.Time) Memory {
 	m.Due = clone(m.Due)
 	for _, a := range s.Activate {
@@ -148,6 +148,12 @@ func (m Memory) putOff(s Step, now time.Time) Memory {
 			delete(m.Due, a.Unit)
 		}
 	}
+	return m.await(s, now)
+}
+
+// await returns the memory with the restarts noted that wait.
+func (m Memory) await(s Step, now time.Time) Memory {
+	m.Due = clone(m.Due)
 	for _, a := range s.Waiting {
 		due := m.Due[a.Unit]
 		if due.Since.IsZero() || a.Began.After(due.Last) {

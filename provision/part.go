@@ -45,8 +45,11 @@ type Part struct {
 	Checks   []Check      // run on the staged changes of all parts before anything is written
 	Activate []Activation // in order; those that a change triggers are run, each until proven
 	Pending  []Activation // needed although nothing differs: the service runs with something else
-	Fallback []Probe      // what must hold again after a failed change was put back
-	Blocked  string       // why nothing can be done, if so
+	// Holds are resources that molo does not give back now, and why: dockerd would lose
+	// sight of what it has.
+	Holds    map[resource.ID]Note
+	Fallback []Probe // what must hold again after a failed change was put back
+	Blocked  string  // why nothing can be done, if so
 	// Against is what decides, besides the changes, whether they hold: a version of an
 	// engine, the text of a file. With it, changes that had to be put back are not tried
 	// again as long as it is the same.

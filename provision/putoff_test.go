@@ -121,3 +121,51 @@ func TestWhatDidNotHoldIsNotTriedAgain(t *testing.T) {
 		t.Errorf("once it holds: %v, refused %v\n%s", report.Failed(), h.Kept.Refused, text)
 	}
 }
+
+// TestARestartThatIsPutOffSurvivesADeath ends the run after each of its side effects: the
+// next run owns what was written, and still says that a restart is due.
+func TestARestartThatIsPutOffSurvivesADeath(t *testing.T) {
+	start := func() (*hosttest.Host, *policy.Policy) {
+		h, p := dockerHost(), windowed(t)
+		p.Docker.Restart.V, p.Docker.LiveRestore.V = "manual", false
+		h.Is.Docker.Effective.ICC, h.Is.Docker.Effective.PublishAddress, h.Is.Docker.Effective.LogDriver = nil, "", ""
+		h.Is.Time = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+		h.Is.Docker.Started = h.Is.Time.Add(-time.Hour)
+		return h, p
+	}
+	whole, p := start()
+	applied(t, whole, p, provision.Options{})
+	for n := 1; n < whole.Effects(); n++ {
+		h, p := start()
+		h.KillAfter = n
+		if report, err := provision.Apply(t.Context(), h, h, p, provision.Options{}); err == nil && report.Failed() == nil {
+			t.Errorf("killed after %d side effects: the run did not notice", n)
+		}
+		h.KillAfter = 0
+		_, text := applied(t, h, p, provision.Options{})
+		if !strings.Contains(text, "restart docker.service waits for a person") {
+			t.Errorf("killed after %d side effects, the next run says:\n%s", n, text)
+		}
+		if got, want := len(h.Kept.Owned), len(whole.Kept.Owned); got != want || len(h.Kept.Pending) > 0 {
+			t.Errorf("killed after %d side effects: %d keys are owned, want %d; pending %v", n, got, want, h.Kept.Pending)
+		}
+	}
+}
+
+func TestARestartIsDueAfterTheBlockIsDropped(t *testing.T) {
+	h := dockerHost()
+	h.Is.Time = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	h.Is.Docker.Started = h.Is.Time.Add(-time.Hour)
+	applied(t, h, windowed(t), provision.Options{})
+	h.Is.Time = h.Is.Time.Add(time.Hour)
+	const waits = ". restart docker.service waits for a person: systemctl restart docker"
+	for _, run := range []string{"the run that drops it", "the next one"} {
+		if _, text := applied(t, h, &policy.Policy{}, provision.Options{}); !strings.Contains(text, waits) || !strings.Contains(text, "stops 1 container") {
+			t.Errorf("%s says:\n%s", run, text)
+		}
+	}
+	h.Is.Docker.Started = h.Is.Time.Add(time.Minute)
+	if _, text := applied(t, h, &policy.Policy{}, provision.Options{}); text != "" {
+		t.Errorf("after a restart:\n%s", text)
+	}
+}

@@ -120,3 +120,17 @@ func TestAMigrationThatIsTakenBackStopsWhatCameSince(t *testing.T) {
 	}
 	orphans(t, h.Log())
 }
+
+func TestTheKeyStaysWhereTheBlockIsDroppedAndThereIsSomething(t *testing.T) {
+	h, p := migrating(t, "auto")
+	applied(t, h, p, provision.Options{})
+	h.Is.Docker.Containers = []facts.Container{{ID: "c2", Name: "web", Running: true}}
+	_, text := applied(t, h, &policy.Policy{}, provision.Options{})
+	if !strings.Contains(text, "userns-remap stays in /etc/docker/daemon.json: without it 1 container (web)") || h.State[remapID] == nil {
+		t.Errorf("%s\n%s", text, h)
+	}
+	h.Is.Docker.Containers = nil
+	if applied(t, h, &policy.Policy{}, provision.Options{}); h.State[remapID] != nil {
+		t.Errorf("once nothing is there, it stays:\n%s", h)
+	}
+}
