@@ -32,6 +32,9 @@ func checkDaemon(settings []setting, d facts.Docker) error {
 // flagFor returns the flag of dockerd that sets the same thing, or "".
 func flagFor(s setting, flags []string) string {
 	key, _ := daemonjson.Find(s.path[0])
+	if key.Merged() {
+		return "" // dockerd adds them up
+	}
 	for _, f := range flags {
 		name, _, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
 		long := strings.HasPrefix(f, "--")

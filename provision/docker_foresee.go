@@ -18,12 +18,17 @@ type Trouble struct {
 	Text  string   // what, why, and what to do
 	Stops bool     // it must not come to that: dockerd or containers would not start, or share their ids with somebody
 	Later bool     // dockerd of a later release would not start
+	// Looked says that this comes of a look at the host, such as a file that is gone, and
+	// not of the text: dockerd may have been started while it was there.
+	Looked bool
 }
 
 // foresee keeps changes of daemon.json back of which dockerd or its containers would not
 // start, and notes what else will surprise. What dockerd lives with today keeps nothing
 // back: it knows better. Nor does what an owner gets back whose policy has no block docker
-// any more.
+// any more. But what has gone since dockerd started kills it at a restart, and again at the
+// one that would put things back, whatever asks for it; a plugin that has gone kills it at
+// a reload.
 func (s *Step) foresee(ctx context.Context, h Host, d facts.Docker) error {
 	if s.Part.Name != PartDocker || s.Part.Blocked != "" {
 		return nil
@@ -41,7 +46,8 @@ func (s *Step) foresee(ctx context.Context, h Host, d facts.Docker) error {
 	var stops []string
 	for _, t := range after {
 		where := s.Part.whoWants(t.Key)
-		if known := slices.ContainsFunc(lives, t.same); t.Stops && !known && !s.Empty() && len(s.Part.Want) > 0 {
+		known := slices.ContainsFunc(lives, t.same)
+		if t.Stops && (!known && !s.Empty() && len(s.Part.Want) > 0 || t.Looked && len(s.Activate) > 0) {
 			stops = append(stops, strings.TrimPrefix(where+": "+t.Text, ": "))
 			continue
 		}

@@ -40,6 +40,31 @@ func TestAFileThatDockerdWouldDieOfIsNotWritten(t *testing.T) {
 	}
 }
 
+func TestWhatHasGoneSinceDockerdStartedKeepsARestartBack(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		gone  bool // since dockerd started; else it is in the text, and dockerd lives with it
+		drops bool // the block docker
+	}{{"text", false, false}, {"a file", true, false}, {"a file, with the block dropped", true, true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			h, p := dockerHost(), dockerPolicy()
+			if tt.drops {
+				applied(t, h, p, provision.Options{})
+				h.Log()
+				h.Is.Docker.Containers, p.Docker = nil, nil
+			}
+			h.Lives = []provision.Trouble{{Key: []string{"seccomp-profile"}, Text: "seccomp-profile: no such file", Stops: true, Looked: tt.gone}}
+			report, err := provision.Apply(t.Context(), h, h, p, provision.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if back, did := report.Failed() != nil, h.Log() != ""; back != tt.gone || did == tt.gone {
+				t.Errorf("kept back %t, done something %t: want %t, %t", back, did, tt.gone, !tt.gone)
+			}
+		})
+	}
+}
+
 func TestWhatIsFeltLaterIsSaidWithCounts(t *testing.T) {
 	h, p := dockerHost(), dockerPolicy()
 	h.Is.Docker.Networks = []facts.Network{{Name: "bridge"}, {Name: "shop"}, {Name: "mon"}}

@@ -169,6 +169,15 @@ func TestSettingsThatDockerdWouldDieOfAreRefused(t *testing.T) {
 	}
 }
 
+func TestAFlagThatAddsUpWithItsKeyIsNoCollision(t *testing.T) {
+	p := hardened()
+	p.Settings = At(3, []policy.Setting{{Key: "runtimes", Value: json.RawMessage(`{"crun":{"path":"/usr/bin/crun"}}`)}})
+	d := with(stock(28), func(d *facts.Docker) { d.Flags = append(d.Flags, "--add-runtime=kata=/usr/bin/kata") })
+	if _, err := dockerPart(p, d, time.Time{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestContainersThatKeepOldSettingsAreNamed(t *testing.T) {
 	d := with(stock(28), func(d *facts.Docker) {
 		d.Containers = []facts.Container{

@@ -127,7 +127,7 @@ func TestWhatDidNotHoldIsNotTriedAgain(t *testing.T) {
 func TestARestartThatIsPutOffSurvivesADeath(t *testing.T) {
 	start := func() (*hosttest.Host, *policy.Policy) {
 		h, p := dockerHost(), windowed(t)
-		p.Docker.Restart.V, p.Docker.LiveRestore.V = "manual", false
+		p.Docker.Restart.V, h.Is.Docker.Effective.Swarm = "manual", true // nothing to reload
 		h.Is.Docker.Effective.ICC, h.Is.Docker.Effective.PublishAddress, h.Is.Docker.Effective.LogDriver = nil, "", ""
 		h.Is.Time = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 		h.Is.Docker.Started = h.Is.Time.Add(-time.Hour)

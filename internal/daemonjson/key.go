@@ -78,8 +78,8 @@ func (k Key) flat() bool {
 	return k.Name != "proxies" && (k.Type.Kind == Map || k.Type.Kind == Object)
 }
 
-// merged reports whether a flag and the key may be given both, and add up.
-func (k Key) merged() bool { return k.Name == "runtimes" }
+// Merged reports whether a flag and the key may be given both, and add up.
+func (k Key) Merged() bool { return k.Name == "runtimes" }
 
 // Keys returns all keys that any release of Docker since 1.10 has, in alphabetical
 // order. Names of dockerd's own configuration that it refuses in daemon.json, such

@@ -134,7 +134,7 @@ func collisions(c *check) {
 	for _, path := range c.flattened() {
 		name := path[len(path)-1]
 		k, known := c.table.byName[name]
-		if known && k.merged() {
+		if known && k.Merged() {
 			continue
 		}
 		for _, f := range c.flags {

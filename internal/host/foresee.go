@@ -42,6 +42,9 @@ func (h *Host) Foresee(ctx context.Context, d facts.Docker, changes []provision.
 		CgroupV1: !h.offline() && !h.exists("/sys/fs/cgroup/cgroup.controllers"),
 		Host:     h.lookups(ctx, ids),
 	}
+	blind := in
+	blind.Host = daemonjson.Host{}
+	inText := daemonjson.Check(blind)
 	var all []provision.Trouble
 	mapped := true // as far as dockerd looks
 	for _, p := range daemonjson.Check(in) {
@@ -53,6 +56,9 @@ func (h *Host) Foresee(ctx context.Context, d facts.Docker, changes []provision.
 			Key: p.Path, Text: filepath.Dir(provision.DaemonJSON) + "/" + p.String(),
 			Stops: p.Outcome == daemonjson.NoStart || p.Outcome == daemonjson.NoContainers,
 			Later: p.Outcome == daemonjson.NoStartLater,
+			Looked: !slices.ContainsFunc(inText, func(o daemonjson.Problem) bool {
+				return o.Outcome == p.Outcome && o.Why == p.Why && slices.Equal(o.Path, p.Path)
+			}),
 		})
 	}
 	if mapped {

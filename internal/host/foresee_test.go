@@ -61,6 +61,21 @@ func TestWhatDaemonJSONNamesIsLookedUpOnTheHost(t *testing.T) {
 	}
 }
 
+func TestWhatIsLookedUpIsToldFromWhatIsInTheText(t *testing.T) {
+	h := image(t, nil)
+	for config, looked := range map[string]bool{
+		`{"seccomp-profile": "/etc/docker/none.json"}`: true,
+		`{"authorization-plugins": ["nobody"]}`:        true,
+		`{"bip": "10.9.0.0"}`:                          false,
+		`{"no-such-key": 1}`:                           false,
+	} {
+		all, err := h.Foresee(context.Background(), facts.Docker{Version: "28.5.2", Config: config}, nil)
+		if err != nil || len(all) == 0 || !all[0].Stops || all[0].Looked != looked {
+			t.Errorf("%s: %+v, %v; want looked up %t", config, all, err, looked)
+		}
+	}
+}
+
 func TestNoFileIsNoEmptyFile(t *testing.T) {
 	for name, files := range map[string]map[string]string{"no file": {}, "an empty file": {provision.DaemonJSON: ""}} {
 		all, err := image(t, files).Foresee(context.Background(), facts.Docker{Version: "20.10.24"}, nil)

@@ -34,11 +34,11 @@ func dockerRow() block {
 			},
 			{
 				name: "userns_migration", kind: "boolean", fallback: `false`, example: `true`, read: boolean(),
-				doc: "Allows molo to turn `userns_remap` on or off, or over to another user, where there are containers, images or volumes. It stops the containers; afterwards all of them are out of sight, and back when `userns_remap` is what it was. `molo volumes` brings data along. Take it out again when it is done.",
+				doc: "Allows molo to turn `userns_remap` on or off, or over to another user, where there are containers, images or volumes. It stops the containers; afterwards all of them are out of sight, and back when `userns_remap` is what it was. `molo volumes` brings data along. The key is written when molo restarts the daemon for it: at once, or in the `window`; `restart = \"manual\"` is refused for it, because containers that run while somebody else restarts the daemon would go on without one that sees them. Take it out again when it is done.",
 			},
 			{
 				name: "restart", kind: "string", fallback: `"auto"`, allowed: []string{"auto", "window", "manual"}, example: `"manual"`,
-				doc: "When molo restarts the daemon, if a change needs that: at once, while a `window` is open, or never. Until then the change is in the file only, and `plan` and `status` say that a restart is due.",
+				doc: "When molo restarts the daemon, if a change needs that: at once, while a `window` is open, or never. Until then the change is in the file only, and `plan` and `status` say that a restart is due, also one that a dropped block `docker` leaves behind.",
 			},
 			{
 				name: "window", kind: "time of the week", fallback: `"Sun 03:00-05:00"`, example: `"Mon-Fri,Sun 23:30-00:30"`, read: text(window),

@@ -28,6 +28,8 @@ type Host struct {
 	Unread []facts.Unread
 	// Troubles is what dockerd would make of any change of daemon.json.
 	Troubles []provision.Trouble
+	// Lives is what dockerd would make of daemon.json as it is.
+	Lives []provision.Trouble
 
 	// Fail holds the error that the next such call returns, by its line in the log,
 	// such as "restart docker.service". A call that fails has no effect.
@@ -104,12 +106,12 @@ func (h *Host) Read(_ context.Context, ids []resource.ID) (provision.Have, error
 	return have, nil
 }
 
-// Foresee returns Troubles where something changes.
+// Foresee returns Lives, and Troubles where something changes.
 func (h *Host) Foresee(_ context.Context, _ facts.Docker, changes []provision.Change) ([]provision.Trouble, error) {
 	if len(changes) == 0 {
-		return nil, nil
+		return h.Lives, nil
 	}
-	return h.Troubles, nil
+	return append(slices.Clone(h.Lives), h.Troubles...), nil
 }
 
 // Check logs the check.
