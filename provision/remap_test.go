@@ -100,7 +100,7 @@ func TestAMigrationThatIsKilledAnywhereOrphansNothing(t *testing.T) {
 			}
 			h.KillAfter, h.Is.Time = 0, now
 			_, text := applied(t, h, p, provision.Options{})
-			if now == tuesday && !*h.Is.Docker.Effective.UsernsRemap && strings.Contains(h.Is.Docker.Config, "default") {
+			if now.Equal(tuesday) && !*h.Is.Docker.Effective.UsernsRemap && strings.Contains(h.Is.Docker.Config, "default") {
 				t.Errorf("killed after %d side effects, the key stays behind until the next window:\n%s", n, text)
 			}
 			h.Is.Time = sunday
