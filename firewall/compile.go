@@ -45,10 +45,7 @@ func Shut(p *policy.Firewall, f facts.Facts, why string) (*Program, error) {
 
 func (c *compiler) compile(f facts.Facts) (*Program, error) {
 	p := c.policy
-	links, findings, err := sortBridges(p, f)
-	if err != nil {
-		return nil, err
-	}
+	links, findings := sortBridges(p, f)
 	program := &Program{
 		Findings: slices.Concat(c.findings, findings, besides(f.Docker), pastFirewalls(p, f.Docker)),
 		Nftables: nftables(f.Docker), Keep: c.shut != "" && p.WhenUFWInactive.V == "keep" && p.PublishedPorts.V == "ufw",

@@ -95,6 +95,11 @@ func Look(p *Program, f facts.Facts, s facts.Surface) (*View, error) {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol), a.Address.Compare(b.Address))
 	})
 	v.Findings = slices.Concat(findings, pastFirewalls(&policy.Firewall{}, f.Docker))
+	for _, n := range f.Docker.Networks {
+		if n.Driver == "bridge" && slices.Contains(f.Uplinked, n.Bridge) {
+			v.Findings = append(v.Findings, uplinked(n.Bridge))
+		}
+	}
 	return v, nil
 }
 
@@ -107,6 +112,9 @@ func (v *View) reach(t target) []Clause {
 		return []Clause{{Verdict: Deny, Why: "bound to " + t.bound.Addr().String(), Local: true}}
 	case rules == nil:
 		return []Clause{{Verdict: Allow, Why: openByDocker}}
+	}
+	if !t.translated() {
+		rules = slices.Concat(v.host(t), rules)
 	}
 	clauses := walk(rules, t)
 	clauses[len(clauses)-1].Local = loopback

@@ -23,6 +23,7 @@ func TestScenariosOfPaths(t *testing.T) {
 		s.pathsFromContainers()
 		s.pathsBetweenNetworks()
 		s.pathsOfOthers()
+		s.namedLikeDockers()
 		s.otherNetworks()
 		s.frag()
 		s.isolated()

@@ -26,6 +26,10 @@ type Facts struct {
 	IPv6   bool         `json:"ipv6"` // the kernel has IPv6 and its filter tables
 	// Bridges names the bridge links of the host, Docker's and others'.
 	Bridges []string `json:"bridges,omitempty"`
+	// Lookalikes names the links that are called br-… and are no bridges.
+	Lookalikes []string `json:"lookalikes,omitempty"`
+	// Uplinked names the bridges with a port that is no end of a cable to a container.
+	Uplinked []string `json:"uplinked,omitempty"`
 	// Offline says that these are the files of an image, not a running host: there
 	// is no kernel to load rules into and no service to restart.
 	Offline bool     `json:"offline,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -64,12 +65,29 @@ func (h *Host) kernelFacts(f *facts.Facts) error {
 		return fmt.Errorf("listing network links: %w", err)
 	}
 	f.Sysctl.Interfaces = ownInterfaces(links)
+	linkFacts(f, links)
+	return nil
+}
+
+// linkFacts tells bridges from links that are only called like those of Docker. A
+// container hangs on its bridge by a veth; whatever else does is somebody else.
+func linkFacts(f *facts.Facts, links []netlink.Link) {
+	names := map[int]string{}
 	for _, l := range links {
-		if l.Type() == "bridge" {
-			f.Bridges = append(f.Bridges, l.Attrs().Name)
+		switch name := l.Attrs().Name; {
+		case l.Type() == "bridge":
+			f.Bridges = append(f.Bridges, name)
+			names[l.Attrs().Index] = name
+		case strings.HasPrefix(name, "br-"):
+			f.Lookalikes = append(f.Lookalikes, name)
 		}
 	}
-	return nil
+	for _, l := range links {
+		bridge, ok := names[l.Attrs().MasterIndex]
+		if ok && l.Type() != "veth" && !slices.Contains(f.Uplinked, bridge) {
+			f.Uplinked = append(f.Uplinked, bridge)
+		}
+	}
 }
 
 // readOptional reads a file of the host; one that is not there is empty.
