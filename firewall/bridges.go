@@ -8,6 +8,7 @@ import (
 
 	"molo/internal/facts"
 	"molo/internal/policy"
+	"molo/internal/resource"
 )
 
 // dockerNamed is how Docker names the bridge of a network: "br-" and the first 12
@@ -66,15 +67,43 @@ func sortBridges(p *policy.Firewall, f facts.Facts) (bridges, []Finding) {
 	return b, append(findings, b.sortOthers(f, known, claim)...)
 }
 
-// namedByDocker lists the bridges of Docker's networks, and those that the owner names.
+// namedByDocker lists the bridges of Docker's networks, or those that were when it last
+// ran, and those that the owner names.
 func namedByDocker(p *policy.Firewall, f facts.Facts) []string {
-	all := slices.Clone(p.ExtraBridges.V)
+	all := slices.Concat(p.ExtraBridges.V, f.Docker.Remembered)
 	for _, n := range f.Docker.Networks {
 		if n.Driver == "bridge" && n.Bridge != "" {
 			all = append(all, n.Bridge)
 		}
 	}
 	return all
+}
+
+// Bridges returns the names of Docker's bridges in rules for the filter table, those apart
+// that were not trusted. When the host boots Docker can't tell of them yet.
+func Bridges(r resource.Rules) (docker, untrusted []string) {
+	l := filterLayout(false)
+	var covered []string
+	for _, c := range r.Chains {
+		for _, rule := range c.Rules {
+			read, err := parseSpec(rule.Spec)
+			m := read.Match
+			switch {
+			case err != nil || m.State != "" || m.Published:
+				continue
+			case c.Name == l.chain && read.Verdict == Allow && m.Out == "" && !strings.HasSuffix(string(m.In), "+"):
+				docker = append(docker, string(m.In))
+			case c.Name == l.chain+"-TO" && read.Verdict == next && m.Out != dockerNamed+"+":
+				covered = append(covered, string(m.Out))
+			}
+		}
+	}
+	for _, name := range covered {
+		if !slices.Contains(docker, name) {
+			untrusted = append(untrusted, name)
+		}
+	}
+	return docker, untrusted
 }
 
 // beginning returns a pattern for a link that iptables can't name.

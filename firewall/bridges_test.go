@@ -147,3 +147,29 @@ func readBack(t *testing.T, p *firewall.Program) *firewall.Program {
 	}
 	return loaded
 }
+
+func TestBridgesAreRememberedAcrossABoot(t *testing.T) {
+	rules := compile(t, block("ufw"), strange()).Rules()
+	docker, untrusted := firewall.Bridges(rules[1])
+	if diff := cmp.Diff([]string{"docker0", "docker_gwbridge", "br-0123456789ab", "br-ba9876543210"}, docker); diff != "" {
+		t.Errorf("Docker's (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"br0", "caf+", "my+"}, untrusted); diff != "" {
+		t.Errorf("not trusted (-want +got):\n%s", diff)
+	}
+	boot := dockerHost(activeUFW())
+	boot.Bridges, boot.Uplinked = nil, untrusted
+	boot.Docker = facts.Docker{Installed: true, Remembered: append(docker, untrusted...)}
+	for _, program := range []*firewall.Program{compile(t, block("ufw"), boot), readBack(t, compile(t, block("ufw"), boot))} {
+		for _, out := range []string{"br0", "my+", "café0", "br-aaaaaaaaaaaa"} {
+			if got, why := program.Decide(with(tcp(host+":8080"), func(p *firewall.Packet) { p.Out = out })); got != firewall.Deny {
+				t.Errorf("to %s: %s because of %q, want deny", out, got, why)
+			}
+		}
+		for in, want := range map[string]firewall.Verdict{"br-0123456789ab": firewall.Docker, "br0": firewall.Deny} {
+			if got, why := program.Decide(from(tcp(host+":8080"), "172.18.0.2:40000", in)); got != want {
+				t.Errorf("from %s: %s because of %q, want %s", in, got, why, want)
+			}
+		}
+	}
+}

@@ -68,6 +68,10 @@ func shutPart(p *policy.Firewall, f facts.Facts, why error) (Part, error) {
 	return part, nil
 }
 
+// Bridges returns the names of Docker's bridges in rules of the filter table, those apart
+// that were not trusted.
+func Bridges(r resource.Rules) (docker, untrusted []string) { return firewall.Bridges(r) }
+
 // effects says what the changes of the firewall's rules mean for published ports.
 // What can't be said is a note: it must not stop an uninstall.
 func (s *Step) effects(have Have, f facts.Facts) {

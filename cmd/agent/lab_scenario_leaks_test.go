@@ -103,11 +103,12 @@ func (s *scene) flushed() {
 // rebooted polls from before the power is cut until the host is up again.
 func (s *scene) rebooted() {
 	s.firewallAtBoot()
+	s.sh("docker network create -o com.docker.network.bridge.name=mybr0 mine && docker run -d --name own --restart always --network mine -p 8095:80 server:1")
 	s.scenario(41, "no shut port is open at any moment of a boot", func(s *scene) {
 		s.ufw("allow 9090/tcp")
-		s.shut(func() { s.boots() }, s.shutPorts()...)
+		s.shut(func() { s.boots() }, append(s.shutPorts(), "W tcp 8095")...)
 		s.expect(map[string]outcome{
-			"W tcp 8080": silent, "W tcp 9090": open, "W tcp6 8090": silent, "W tcp " + s.address("web") + ":9": silent,
+			"W tcp 8080": silent, "W tcp 8095": silent, "W tcp 9090": open, "W tcp6 8090": silent, "W tcp " + s.address("web") + ":9": silent,
 		})
 		s.apply() // Docker 20.10 puts its IPv6 rules ahead of DOCKER-USER; the guard holds meanwhile
 		s.molo(0, "plan", "--detailed-exitcode")
@@ -140,7 +141,7 @@ func (s *scene) boots() {
 		s.Fatal(err)
 	}
 	s.addresses()
-	s.sh("timeout 60 sh -c 'until [ $(docker ps --quiet | wc -l) = 2 ]; do sleep 0.2; done'")
+	s.sh("timeout 60 sh -c 'until [ $(docker ps --quiet | wc -l) = 3 ]; do sleep 0.2; done'")
 }
 
 // tables is the text of all firewall tables, without counters.

@@ -64,9 +64,14 @@ func (s *scene) otherNetworks() {
 		s.ufw("allow 8095/tcp")
 		s.expect(map[string]outcome{"W tcp 8095": open})
 	})
-	s.scenario(54, "while Docker is down it is reported as a gap, unless extra_bridges names it", func(s *scene) {
+	s.scenario(54, "while Docker is down molo remembers it; without memory it is reported as a gap, unless extra_bridges names it", func(s *scene) {
 		s.ufw()
 		s.sh("systemctl stop docker.socket docker.service")
+		if r := s.molo(0, "apply"); strings.Contains(r.Stdout, "can't say whether bridge mybr0") {
+			s.Errorf("a bridge that Docker told of before is reported as a gap:\n%s", r.Stdout)
+		}
+		s.expect(map[string]outcome{"W tcp 8095": silent})
+		s.sh("rm -r /var/lib/molo/rules")
 		r := s.molo(0, "apply")
 		if !strings.Contains(r.Stdout, "mybr0") {
 			s.Errorf("the gap is not reported:\n%s", r.Stdout)

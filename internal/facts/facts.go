@@ -68,10 +68,13 @@ type Docker struct {
 	ConfigNewer bool        `json:"config_newer,omitempty"`
 	Containers  []Container `json:"containers,omitempty"`
 	Networks    []Network   `json:"networks,omitempty"`
-	SubIDs      SubIDs      `json:"sub_ids"`
-	Images      int         `json:"images"`
-	Volumes     int         `json:"volumes"`
-	VolumeNames []string    `json:"volume_names,omitempty"`
+	// Remembered names the bridges of Docker's networks as molo's rules name them, while
+	// Docker itself can't tell.
+	Remembered  []string `json:"remembered,omitempty"`
+	SubIDs      SubIDs   `json:"sub_ids"`
+	Images      int      `json:"images"`
+	Volumes     int      `json:"volumes"`
+	VolumeNames []string `json:"volume_names,omitempty"`
 	// DataOnDisk says that the data root holds images, containers or volumes, for
 	// engines that do not run.
 	DataOnDisk bool `json:"data_on_disk"`

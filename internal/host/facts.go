@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"molo/internal/facts"
+	"molo/internal/resource"
+	"molo/provision"
 )
 
 // Facts reads what the host is. What can't be read, for want of privilege or
@@ -31,6 +33,7 @@ func (h *Host) facts(ctx context.Context, engine engineReader) (facts.Facts, err
 		}
 	}
 	h.dockerFacts(ctx, &f, engine)
+	h.rememberBridges(&f)
 	h.ufwFacts(ctx, &f)
 	h.nginxFacts(ctx, &f)
 	h.sysctlFacts(&f)
@@ -88,6 +91,21 @@ func linkFacts(f *facts.Facts, links []netlink.Link) {
 			f.Uplinked = append(f.Uplinked, bridge)
 		}
 	}
+}
+
+// rememberBridges names Docker's bridges by the rules that were loaded last, where Docker
+// does not tell: at boot those with a name of their own can't be told from others.
+func (h *Host) rememberBridges(f *facts.Facts) {
+	if f.Docker.Running && !f.Docker.Blind {
+		return
+	}
+	memory, err := h.loadRules(resource.IPv4, "filter")
+	if err != nil {
+		return // not root: the rules can't be read either, and the plan says so
+	}
+	docker, untrusted := provision.Bridges(memory.Rules)
+	f.Docker.Remembered = append(docker, untrusted...)
+	f.Uplinked = append(f.Uplinked, untrusted...)
 }
 
 // readOptional reads a file of the host; one that is not there is empty.
