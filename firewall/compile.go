@@ -31,15 +31,15 @@ func Compile(p *policy.Firewall, f facts.Facts) (*Program, error) {
 }
 
 // Shut compiles the program that holds where UFW's rules can't be had, for the reason
-// given: what Docker publishes is shut, but for the publish blocks of the policy.
+// given: what Docker publishes is shut, but for the publish blocks of the policy. It needs
+// nothing of UFW.
 func Shut(p *policy.Firewall, f facts.Facts, why string) (*Program, error) {
-	closed := *p
-	closed.PublishedPorts.V = "closed"
-	c, err := newCompiler(&closed, f)
-	if err != nil {
+	if err := checkLinks(p); err != nil {
 		return nil, err
 	}
-	c.shut = "default: " + why
+	closed := *p
+	closed.PublishedPorts.V = "closed"
+	c := &compiler{policy: &closed, shut: "default: " + why, ufw: UFW{Quiet: !p.Log.V}}
 	return c.compile(f)
 }
 

@@ -84,6 +84,26 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
+func TestShutNeedsNothingOfUFW(t *testing.T) {
+	builtins := activeUFW()
+	builtins.Defaults += "MANAGE_BUILTINS=yes\n"
+	for name, ufw := range map[string]facts.UFW{"MANAGE_BUILTINS": builtins, "junk": {Installed: true, Conf: enabledConf, Rules4: "junk"}, "nothing": {}} {
+		f := strange()
+		f.UFW = ufw
+		program, err := firewall.Shut(block("ufw", publish(7, "shop", "tcp", "9000", "")), f, "unreadable")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got, why := program.Decide(tcp(host + ":8080")); got != firewall.Deny || why != "default: unreadable" {
+			t.Errorf("%s: got %s because of %q", name, got, why)
+		}
+		if got, why := program.Decide(tcp(host + ":9000")); got != firewall.Allow {
+			t.Errorf("%s: a publish block: got %s because of %q", name, got, why)
+		}
+	}
+}
+
 func TestFirewalldIsAFinding(t *testing.T) {
 	f := dockerHost(activeUFW())
 	for _, firewalld := range []bool{false, true} {

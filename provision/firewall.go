@@ -24,7 +24,7 @@ func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 		return part, nil
 	}
 	if slices.ContainsFunc(f.Unknown, func(u facts.Unread) bool { return u.Part == PartFirewall }) {
-		return part, nil // the plan says what could not be read
+		return shut(p, f) // the plan says what could not be read
 	}
 	program, err := firewall.Compile(p, f)
 	if err != nil {
@@ -50,18 +50,24 @@ func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 	return part, nil
 }
 
-// shutPart is what holds while the rules can't be made, because of why: rules that are
-// loaded stay, whatever they are; where there are none, as after a boot, published
-// ports are shut.
+// shutPart is what holds while the rules can't be made, because of why.
 func shutPart(p *policy.Firewall, f facts.Facts, why error) (Part, error) {
 	if p == nil || why == nil {
 		return Part{}, why
 	}
+	part, err := shut(p, f)
+	part.Violations = []string{why.Error()}
+	return part, err
+}
+
+// shut leaves rules that are loaded as they are, whatever they are; where there are none,
+// as after a boot, published ports are shut.
+func shut(p *policy.Firewall, f facts.Facts) (Part, error) {
 	program, err := firewall.Shut(p, f, "ufw's rules could not be read")
 	if err != nil {
 		return Part{}, err
 	}
-	part := Part{Name: PartFirewall, Stays: true, Program: program, Violations: []string{why.Error()}}
+	part := Part{Name: PartFirewall, Stays: true, Program: program}
 	for _, rules := range program.Rules() {
 		part.Want = append(part.Want, Wanted{rules, From(p.Range), true})
 	}
