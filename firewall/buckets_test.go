@@ -22,6 +22,8 @@ func last(r resource.Rules, v firewall.Verdict, nftables bool) string {
 		return "DROP"
 	case r.Table == "filter" && v == firewall.Reject:
 		return "REJECT"
+	case r.Table == "security" && v == firewall.Reject:
+		return "DROP"
 	case r.Table == "filter" && nftables && v != firewall.Pass:
 		return "ACCEPT"
 	}

@@ -162,6 +162,19 @@ func TestRulesComeInTheOrderOfCommits(t *testing.T) {
 	}
 }
 
+func TestWhatUFWRefusesStandsBehindTheFilterAsWell(t *testing.T) {
+	for tuple, want := range map[string]bool{
+		"allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in": false, "deny tcp 22 0.0.0.0/0 any 0.0.0.0/0 in": false,
+		"reject tcp 22 0.0.0.0/0 any 0.0.0.0/0 in": true, "limit tcp 22 0.0.0.0/0 any 0.0.0.0/0 in": true,
+		"route:reject tcp 22 0.0.0.0/0 any 0.0.0.0/0 in": true,
+	} {
+		got := slices.ContainsFunc(compile(t, block("ufw"), dockerHost(activeUFW(tuple))).Rules(), func(r resource.Rules) bool { return r.ID() == "rules:ip/security" })
+		if got != want {
+			t.Errorf("%s: %t, want %t", tuple, got, want)
+		}
+	}
+}
+
 func TestTheFirstRuleCarriesTheDigest(t *testing.T) {
 	seal := regexp.MustCompile(`--comment "molo:([0-9a-f]{12})"`)
 	for _, r := range compile(t, block("ufw"), dockerHost(sample(t))).Rules() {

@@ -459,7 +459,7 @@ func TestLoadedCountsOnlyRulesThatAreInForce(t *testing.T) {
 	f, s := exposedHost(activeUFW("limit tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in"))
 	f.IPv6 = false
 	rules := compile(t, block("ufw"), f).Rules()
-	guard, filter := rules[0], rules[1]
+	guard, filter, behind := rules[0], rules[1], rules[2]
 	unhooked, drifted, broken, printed := filter, filter, filter, filter
 	unhooked.Hooks = nil
 	drifted.Drift = []string{"--A MOLO-IN -j DROP"}
@@ -481,13 +481,15 @@ func TestLoadedCountsOnlyRulesThatAreInForce(t *testing.T) {
 	}{
 		{"all of it", rules, limit, 0},
 		{"nothing", nil, open, 1},
-		{"the filter without the guard", []resource.Rules{filter}, limit, 1},
+		{"the filter without the guard", []resource.Rules{filter, behind}, limit, 1},
+		{"the filter without what stands behind it", []resource.Rules{guard, filter}, limit, 1},
+		{"only what stands behind the filter", []resource.Rules{behind}, limit, 1},
 		{"the guard without the filter", []resource.Rules{guard}, open, 0},
 		{"a filter that nothing leads to", []resource.Rules{unhooked}, open, 1},
 		{"a filter that somebody changed", []resource.Rules{drifted}, open, 2},
 		{"a filter that somebody changed behind a guard", []resource.Rules{guard, drifted}, open, 1},
 		{"a rule that is not molo's", []resource.Rules{broken}, open, 2},
-		{"a filter that is not remembered", []resource.Rules{guard, printed}, "to 203.0.113.2, 5 connections in 30 s, nobody else", 0},
+		{"a filter that is not remembered", []resource.Rules{guard, printed}, "to 203.0.113.2, 5 connections in 30 s, nobody else", 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

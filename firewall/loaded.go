@@ -20,8 +20,8 @@ func Loaded(have []resource.Rules, families []resource.Family) (*Program, []Find
 	var findings []Finding
 	for _, family := range families {
 		inForce := false
-		// The guard knows neither limits nor rejects, so the filter is asked first.
-		for _, layout := range []layout{filterLayout(false), guardLayout()} {
+		// The guard knows neither limits nor rejects, so it is asked last.
+		for _, layout := range []layout{filterLayout(false), lastLayout(), guardLayout()} {
 			rules, ok := standing(have, family, layout)
 			if !ok {
 				continue
@@ -33,6 +33,7 @@ func Loaded(have []resource.Rules, families []resource.Family) (*Program, []Find
 			}
 			program.Families = append(program.Families, lists)
 			inForce = true
+			findings = append(findings, lastFault(have, lists)...)
 			break
 		}
 		findings = append(findings, faults(have, family, inForce)...)
@@ -75,6 +76,17 @@ func faults(have []resource.Rules, family resource.Family, inForce bool) []Findi
 		})
 	}
 	return all
+}
+
+// lastFault says that nothing stands behind the filter where something should.
+func lastFault(have []resource.Rules, lists Family) []Finding {
+	if _, ok := standing(have, lists.Family, lastLayout()); ok || !lists.needsLast() {
+		return nil
+	}
+	return []Finding{{
+		Where: string(lists.Family) + " security", Hint: "molo apply",
+		What: "the second guard is not in force: ports that ufw rejects or limits open for a moment when Docker restarts or ufw reloads",
+	}}
 }
 
 // readBack turns the chains of one table into the lists that they were made of.
@@ -124,6 +136,7 @@ func parseSpec(spec string) (Rule, error) {
 	if err != nil {
 		return r, err
 	}
+	counted := slices.Contains(words, "--update")
 	for len(words) > 0 {
 		if len(words) == 1 && !alone(words[0]) {
 			return r, fmt.Errorf("rule not understood: %s", spec)
@@ -136,6 +149,9 @@ func parseSpec(spec string) (Rule, error) {
 			return r, fmt.Errorf("rule not understood: %s: %w", spec, err)
 		}
 		words = words[2:]
+	}
+	if counted {
+		r.Verdict = Limit
 	}
 	return r, nil
 }

@@ -79,6 +79,15 @@ func (s *scene) momentsOfDocker() {
 		}
 		s.shut(s.restarts, s.shutPorts()...)
 	})
+	s.scenario(35, "so do one that UFW rejects and one over a limit", func(s *scene) {
+		s.ufw("reject 9090/tcp", "limit 8080/tcp")
+		s.shut(s.restarts, "W tcp 9090")
+		// The sixth within 30 s is over the limit, whichever table counts.
+		if got := s.leaks(s.restarts, "W tcp 8080"); got > 10 {
+			s.Errorf("%d connections to a port with a limit", got)
+		}
+		s.ufw()
+	})
 	s.scenario(36, "and while networks come and go", func(s *scene) {
 		s.shut(func() {
 			s.sh("for i in $(seq 20); do docker network create net$i && docker network rm net$i; done")
@@ -89,8 +98,8 @@ func (s *scene) momentsOfDocker() {
 // flushed leaves nothing of molo's but the guard.
 func (s *scene) flushed() {
 	s.scenario(42, "the guard holds when the filter table is flushed and dockerd restarts, and an apply restores the rest", func(s *scene) {
-		s.ufw("allow from " + s.stranger.Addr4.String() + " to any port 8090 proto tcp")
-		s.shut(func() { s.sh("iptables -F; ip6tables -F; " + restart) }, s.shutPorts()...)
+		s.ufw("allow from "+s.stranger.Addr4.String()+" to any port 8090 proto tcp", "reject 9090/tcp")
+		s.shut(func() { s.sh("iptables -F; ip6tables -F; " + restart) }, append(s.shutPorts(), "W tcp 9090")...)
 		s.apply()
 		s.expect(map[string]outcome{"W tcp 8080": silent, "W tcp 8090": open, "W tcp6 8090": silent})
 		s.molo(0, "plan", "--detailed-exitcode")
@@ -147,7 +156,7 @@ func (s *scene) boots() {
 // tables is the text of all firewall tables, without counters.
 func (s *scene) tables() string {
 	s.Helper()
-	return s.sh("for table in filter nat mangle raw; do for six in '' 6; do echo ip$six $table; ip${six}tables -t $table -S; done; done")
+	return s.sh("for table in filter nat mangle raw security; do for six in '' 6; do echo ip$six $table; ip${six}tables -t $table -S; done; done")
 }
 
 // uninstalled comes first, as UFW and Docker change the order of their rules when they

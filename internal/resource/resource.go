@@ -159,7 +159,7 @@ func (t Tree) Equal(other Resource) bool {
 // and the jumps from shared chains into them.
 type Rules struct {
 	Family Family  `json:"family"`
-	Table  string  `json:"table"` // "filter" or "mangle"
+	Table  string  `json:"table"` // "mangle", "filter" or "security"
 	Hooks  []Hook  `json:"hooks"` // the first one is into Chains[0]
 	Chains []Chain `json:"chains"`
 	// Digest is that of Chains, as Digest returns it. iptables does not print what
