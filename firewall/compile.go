@@ -51,12 +51,13 @@ func (c *compiler) compile(f facts.Facts) (*Program, error) {
 		Nftables: nftables(f.Docker), Keep: c.shut != "" && p.WhenUFWInactive.V == "keep" && p.PublishedPorts.V == "ufw",
 	}
 	for _, family := range families(f) {
-		in, err := c.inbound(family)
+		published, err := c.published(family)
 		if err != nil {
 			return nil, err
 		}
 		program.Families = append(program.Families, Family{
-			Family: family, From: links.from(p.InterNetwork.V == "ufw"), To: links.to(), In: in, Host: hostPorts(p, links), Quiet: c.ufw.Quiet,
+			Family: family, From: links.from(p.InterNetwork.V == "ufw"), To: links.to(), In: c.inbound(family, published), Quiet: c.ufw.Quiet,
+			Host: slices.Concat(hostPorts(p, links), c.proxied(family, f.Docker, slices.Concat(c.trusted(), published))),
 		})
 	}
 	return program, nil
@@ -110,13 +111,9 @@ func checkLinks(p *policy.Firewall) error {
 }
 
 // inbound lists who may reach containers in one family.
-func (c *compiler) inbound(family resource.Family) ([]Rule, error) {
-	published, err := c.published(family)
-	if err != nil {
-		return nil, err
-	}
+func (c *compiler) inbound(family resource.Family, published []Rule) []Rule {
 	ufw := c.ufw.rules(family)
-	return slices.Concat(c.never(family), c.trusted(), routes(ufw), published, incoming(ufw), c.fallback(family)), nil
+	return slices.Concat(c.never(family), c.trusted(), routes(ufw), published, incoming(ufw), c.fallback(family))
 }
 
 // never lists what no rule can open. A port published on a loopback address can be

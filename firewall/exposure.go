@@ -144,8 +144,8 @@ func walk(rules []Rule, t target) []Clause {
 	var clauses []Clause
 	for _, r := range rules {
 		c, ok := t.clause(r)
-		if !ok {
-			continue
+		if !ok || c.Verdict == Pass {
+			continue // what the host sends to itself
 		}
 		clauses = append(clauses, c)
 		if c.unconditional() {

@@ -118,7 +118,7 @@ func (v *View) decide(t target, pkt Packet, what string) Answer {
 	return Answer{Verdict: r.Verdict, Why: r.Why, What: what, Host: true}
 }
 
-// host returns what containers may reach of the host itself, ahead of UFW's rules.
+// host returns what decides on packets to the host itself ahead of UFW's rules.
 func (v *View) host(t target) []Rule {
 	for _, f := range v.program.Families {
 		if f.Family == t.family() {

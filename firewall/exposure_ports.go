@@ -80,7 +80,7 @@ func (v *View) published(d facts.Docker) []Exposure {
 			e.target = target{protocol: number(p.Protocol), bound: netip.AddrPortFrom(address, p.Port)}
 			switch {
 			case !v.translate(&e.target, d, c, p.Container):
-				e.Note = "taken in by docker-proxy: ufw's rules for the host itself decide"
+				e.Note = "taken in by docker-proxy: to the rules it is a port of the host itself"
 			case address.IsLoopback() && d.Major < 28 && v.rules(e.target) == nil:
 				e.Note = "Docker before 28 lets neighbours on the link in, too"
 			}

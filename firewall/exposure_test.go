@@ -102,7 +102,7 @@ func TestExposures(t *testing.T) {
 		v6   = "[::]:8080/tcp container web:\n  nobody | default: deny incoming\n"
 		lo   = "127.0.0.1:8081/tcp container web:\n  this host only | published for this host only\n"
 		one  = "203.0.113.2:8443/tcp container web:\n  nobody | default: deny incoming\n"
-		old  = "[::]:9090/tcp container old: (taken in by docker-proxy: ufw's rules for the host itself decide)\n  nobody | default: deny incoming\n"
+		old  = "[::]:9090/tcp container old: (taken in by docker-proxy: to the rules it is a port of the host itself)\n  nobody | default: deny incoming\n"
 	)
 	ssh := func(s string) string { return "0.0.0.0:22/tcp sshd:\n" + s }
 	web := func(s string) string { return "0.0.0.0:8080/tcp container web:\n" + s }
@@ -271,7 +271,7 @@ func TestExplain(t *testing.T) {
 		{"somebody else asks the host for that", "tcp", "192.0.2.9", "eth0", "203.0.113.1:7000", firewall.Answer{
 			Verdict: firewall.Deny, Why: "default: deny incoming", What: "unknown process", Host: true}},
 		{"IPv6 through docker-proxy", "tcp", "2001:db8:1::9", "eth0", "[2001:db8:1::1]:9090", firewall.Answer{
-			Verdict: firewall.Allow, Why: "ufw: allow 9090/tcp", What: "container old", Note: "taken in by docker-proxy: ufw's rules for the host itself decide", Host: true}},
+			Verdict: firewall.Allow, Why: "ufw: allow 9090/tcp", What: "container old", Note: "taken in by docker-proxy: to the rules it is a port of the host itself", Host: true}},
 	}
 	back, _ := firewall.Loaded(program.Rules(), []resource.Family{resource.IPv4, resource.IPv6})
 	readBack, err := firewall.Look(back, f, s)
@@ -512,4 +512,55 @@ func TestLoadedCountsOnlyRulesThatAreInForce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatDockerProxyTakesInObeysThePolicy is about [::]:9090, whose container has no IPv6.
+func TestWhatDockerProxyTakesInObeysThePolicy(t *testing.T) {
+	inactive := facts.UFW{Installed: true, Conf: "ENABLED=no\n", Defaults: denyDefault}
+	opens := publish(7, "shop", "tcp", "9090", "2001:db8:1::/64")
+	tests := []struct {
+		name   string
+		policy *policy.Firewall
+		ufw    facts.UFW
+		want   string
+	}{
+		{"ufw inactive: shut", block("ufw"), inactive, "nobody"},
+		{"ufw inactive: a publish block opens", block("ufw", opens), inactive, "2001:db8:1::/64, nobody else"},
+		{"closed: ufw's rules do not count", block("closed"), activeUFW("allow tcp 9090 ::/0 any ::/0 in"), "nobody"},
+		{"closed: a publish block opens", block("closed", opens), activeUFW(), "2001:db8:1::/64, nobody else"},
+		{"ufw allows", block("ufw"), activeUFW("allow tcp 9090 ::/0 any ::/0 in"), "everybody"},
+		{"a publish block opens beside ufw", block("ufw", opens), activeUFW(), "2001:db8:1::/64, nobody else"},
+		{"ufw denies by default", block("ufw"), activeUFW(), "nobody"},
+		{"a publish block for another port", block("ufw", publish(7, "shop", "tcp", "9091", "")), activeUFW(), "nobody"},
+		{"or another protocol", block("ufw", publish(7, "shop", "udp", "9090", "")), activeUFW(), "nobody"},
+		{"a trusted interface", amended(block("ufw"), func(p *policy.Firewall) { p.TrustedInterfaces = set([]string{"wg0"}) }), activeUFW(), "on wg0, nobody else"},
+		{"ufw inactive, follow", amended(block("ufw"), func(p *policy.Firewall) { p.WhenUFWInactive = set("follow") }), inactive, "everybody"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := exposedHost(test.ufw)
+			planned := compile(t, test.policy, f)
+			loaded, _ := firewall.Loaded(planned.Rules(), bothFamilies())
+			for name, program := range map[string]*firewall.Program{"planned": planned, "loaded": loaded} {
+				v, err := firewall.Look(program, f, s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := ""
+				for _, e := range v.Exposures {
+					if e.Port == 9090 {
+						got = strings.Join(e.Words(), ", ")
+					}
+				}
+				if got != test.want {
+					t.Errorf("%s: %q, want %q", name, got, test.want)
+				}
+			}
+		})
+	}
+}
+
+func amended(p *policy.Firewall, change func(*policy.Firewall)) *policy.Firewall {
+	change(p)
+	return p
 }

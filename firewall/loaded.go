@@ -113,6 +113,9 @@ func readBack(rules resource.Rules, l layout) (Family, error) {
 			if rule.Verdict == "" {
 				continue // logs or counts
 			}
+			if c.Name == hostChainName && strings.HasSuffix(r.Spec, "-j RETURN") {
+				rule.Verdict = Pass
+			}
 			if rule.Verdict == Allow && (c.Name == l.chain || c.Name == l.chain+"-TO") {
 				rule.Verdict = Pass
 				if rule.Match.In != "" && rule.Match.Out == "" {

@@ -36,7 +36,7 @@ type Family struct {
 	From   []Rule // where packets come from: existing connections and containers are done with
 	To     []Rule // where they go to: all that is not addressed to a container is done with
 	In     []Rule // who may reach containers
-	Host   []Rule // what containers may reach of the host itself; all else is UFW's to say
+	Host   []Rule // what is sent to the host itself and is not UFW's to say
 	Quiet  bool   // connections over a limit are not logged
 }
 

@@ -102,14 +102,15 @@ func (l layout) rules(f Family, s shape) resource.Rules {
 	return resource.Rules{Family: f.Family, Table: l.table, Hooks: hooks, Chains: chains, Digest: digest}
 }
 
-// hostChainName is the chain for what containers send to the host itself.
+// hostChainName is the chain for what is sent to the host itself.
 const hostChainName = "MOLO-HOST"
 
-// hostChain accepts what containers may reach of the host; the rest goes on to UFW.
+// hostChain decides on what is sent to the host itself, as far as that is not left to UFW.
 func hostChain(list []Rule) resource.Chain {
 	chain := resource.Chain{Name: hostChainName}
+	targets := map[Verdict]string{Allow: " -j ACCEPT", Deny: " -j DROP", Pass: " -j RETURN"}
 	for _, r := range list {
-		chain.Rules = append(chain.Rules, resource.Rule{Spec: r.Match.spec() + " -j ACCEPT", Why: r.Why})
+		chain.Rules = append(chain.Rules, resource.Rule{Spec: r.Match.spec() + targets[r.Verdict], Why: r.Why})
 	}
 	return chain
 }
