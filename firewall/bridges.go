@@ -91,7 +91,7 @@ func Bridges(r resource.Rules) (docker, untrusted []string) {
 			switch {
 			case err != nil || m.State != "" || m.Published:
 				continue
-			case c.Name == l.chain && read.Verdict == Allow && m.Out == "" && !strings.HasSuffix(string(m.In), "+"):
+			case c.Name == l.chain && read.Verdict == Allow && m.Out == "" && m.In != "" && !strings.HasSuffix(string(m.In), "+"):
 				docker = append(docker, string(m.In))
 			case c.Name == l.chain+"-TO" && read.Verdict == next && m.Out != dockerNamed+"+":
 				covered = append(covered, string(m.Out))
@@ -187,6 +187,9 @@ func uplinked(name string) Finding {
 // from says what comes from a container: that is for Docker to decide, so that
 // icc=false holds and egress stays as it is. Only what a container sends to a port
 // that another network publishes may be for UFW to decide (strict).
+//
+// One thing no container may do: go on with a connection that was cut. Conntrack would
+// pick it up in the middle (nf_conntrack_tcp_loose) as one that the container began.
 func (b bridges) from(strict bool) []Rule {
 	rules := []Rule{{Match: Match{State: Established}, Verdict: Pass, Why: "existing connection"}}
 	for _, i := range b.doubtful {
@@ -198,17 +201,21 @@ func (b bridges) from(strict bool) []Rule {
 	for _, i := range b.shared {
 		rules = append(rules,
 			Rule{Match: Match{In: i, Out: i}, Verdict: Docker, Why: "within one bridge"},
+			midway(i),
 			Rule{Match: Match{In: i}, Verdict: next, Why: "from a bridge with a port that leads off the host"})
 	}
 	for _, i := range b.docker {
+		rules = append(rules, Rule{Match: Match{In: i, Out: i}, Verdict: Docker, Why: "within one bridge"}, midway(i))
 		if strict {
-			rules = append(rules,
-				Rule{Match: Match{In: i, Out: i}, Verdict: Docker, Why: "within one bridge"},
-				Rule{Match: Match{In: i, Published: true}, Verdict: next, Why: "from a container to a published port"})
+			rules = append(rules, Rule{Match: Match{In: i, Published: true}, Verdict: next, Why: "from a container to a published port"})
 		}
 		rules = append(rules, Rule{Match: Match{In: i}, Verdict: Docker, Why: "sent by a container"})
 	}
 	return slices.Concat(rules, b.younger(), []Rule{{Verdict: next, Why: "from outside"}})
+}
+
+func midway(in Interface) Rule {
+	return Rule{Match: Match{In: in, Protocol: TCP, State: Midway}, Verdict: Deny, Why: "goes on with a connection that was cut"}
 }
 
 // younger is about links that are named like Docker's bridges and that nobody knew

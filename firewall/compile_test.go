@@ -213,7 +213,7 @@ func TestDigestsFollowTheRules(t *testing.T) {
 // checkRules finds what must hold of every rendering.
 func checkRules(t *testing.T, rules []resource.Rules) {
 	t.Helper()
-	word := regexp.MustCompile(`^[-A-Za-z0-9_.,:/+=%@]+$`)
+	word := regexp.MustCompile(`^([-A-Za-z0-9_.,:/+=%@]+|!)$`)
 	quoted := regexp.MustCompile(`"(molo:[0-9a-f]{12}|\[UFW MOLO (ALLOW|BLOCK|LIMIT|LIMIT BLOCK)\] )"`)
 	for _, r := range rules {
 		for _, c := range r.Chains {

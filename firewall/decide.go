@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"net/netip"
+	"strings"
 
 	"molo/internal/policy"
 	"molo/internal/resource"
@@ -33,6 +34,32 @@ func (p *Program) Decide(pkt Packet) (Verdict, string) {
 		return r.Verdict, r.Why
 	}
 	return Pass, "no rules for this address family"
+}
+
+// Ends reports whether a connection that exists has to end: made anew it would be refused.
+// The link that it came in on is a guess, since packets may take another way back; where
+// the packet would pass on some other link, it stays.
+func (p *Program) Ends(pkt Packet) bool {
+	if verdict, _ := p.Decide(pkt); verdict != Deny && verdict != Reject {
+		return false
+	}
+	for _, f := range p.Families {
+		if (f.Family == resource.IPv6) != pkt.Destination.Addr().Is6() {
+			continue
+		}
+		for _, r := range f.In {
+			link, pattern := strings.CutSuffix(string(r.Match.In), "+")
+			if pattern {
+				link += "0"
+			}
+			elsewhere := pkt
+			elsewhere.In = link
+			if v := decide(f.In, elsewhere).Verdict; link != "" && v != Deny && v != Reject {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // decide returns the first rule that matches; the last one of a list always does.

@@ -136,9 +136,11 @@ func TestExposures(t *testing.T) {
 			web("  to 203.0.113.2 | ufw: allow to 203.0.113.2 port 22,8080,8443 proto tcp\n  nobody else | default: deny incoming\n"),
 			strings.Replace(one, "nobody | default: deny incoming", "everybody | ufw: allow to 203.0.113.2 port 22,8080,8443 proto tcp", 1))},
 		{"a route rule names the container", []string{"route:allow tcp 80 172.17.0.2 any 192.0.2.0/24 in"},
-			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow from 192.0.2.0/24 to 172.17.0.2 port 80 proto tcp\n  nobody else | default: deny incoming\n"), one)},
+			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow from 192.0.2.0/24 to 172.17.0.2 port 80 proto tcp\n  nobody else | default: deny incoming\n"), one) +
+				"container web: \"ufw: route allow from 192.0.2.0/24 to 172.17.0.2 port 80 proto tcp\" lets senders in to its own address 172.17.0.2, whether a port is published or not; since version 28 Docker drops that unless the network is routed\n"},
 		{"a route rule names the container's bridge", []string{"route:allow tcp 80 0.0.0.0/0 any 192.0.2.0/24 out_docker0"},
-			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow out on docker0 from 192.0.2.0/24 to any port 80 proto tcp\n  nobody else | default: deny incoming\n"), one)},
+			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow out on docker0 from 192.0.2.0/24 to any port 80 proto tcp\n  nobody else | default: deny incoming\n"), one) +
+				"container web: \"ufw: route allow out on docker0 from 192.0.2.0/24 to any port 80 proto tcp\" lets senders in to its own address 172.17.0.2, whether a port is published or not; since version 28 Docker drops that unless the network is routed\n"},
 		{"a route rule names another bridge", []string{"route:allow tcp 80 0.0.0.0/0 any 192.0.2.0/24 out_eth9"}, all(ssh(nobody), web(nobody), one)},
 		{"a route rule names another container", []string{"route:allow tcp 80 172.17.0.3 any 192.0.2.0/24 in"}, all(ssh(nobody), web(nobody), one)},
 	}
@@ -265,7 +267,7 @@ func TestExplain(t *testing.T) {
 		{"sshd", "tcp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Allow, Why: "ufw: allow 22,80/tcp", What: "sshd", Host: true}},
 		{"nobody there", "udp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", Note: "nothing listens there", Host: true}},
 		{"the container's own address", "tcp", "198.51.100.9", "eth0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", What: "container web"}},
-		{"a container asks another", "tcp", "172.17.0.5", "docker0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Docker, Why: "sent by a container", What: "container web"}},
+		{"a container asks another", "tcp", "172.17.0.5", "docker0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Docker, Why: "within one bridge", What: "container web"}},
 		{"a container asks the host", "tcp", "172.17.0.5", "docker0", "203.0.113.1:7000", firewall.Answer{
 			Verdict: firewall.Allow, Why: "policies.hcl:9 allow_from_containers: 7000/tcp", What: "unknown process", Host: true}},
 		{"somebody else asks the host for that", "tcp", "192.0.2.9", "eth0", "203.0.113.1:7000", firewall.Answer{
@@ -462,6 +464,8 @@ func TestLoadedCountsOnlyRulesThatAreInForce(t *testing.T) {
 	guard, filter, behind := rules[0], rules[1], rules[2]
 	unhooked, drifted, broken, printed := filter, filter, filter, filter
 	unhooked.Hooks = nil
+	aside := filter
+	aside.Hooks = filter.Hooks[:1] // DOCKER-USER -> MOLO
 	drifted.Drift = []string{"--A MOLO-IN -j DROP"}
 	broken.Chains = append([]resource.Chain{{Name: "MOLO-IN", Rules: []resource.Rule{{Spec: "-m set --match-set bad src -j DROP"}}}}, filter.Chains[:2]...)
 	printed.Digest, printed.Chains = "", []resource.Chain{ // as iptables 1.8.9 prints
@@ -483,8 +487,9 @@ func TestLoadedCountsOnlyRulesThatAreInForce(t *testing.T) {
 		{"nothing", nil, open, 1},
 		{"the filter without the guard", []resource.Rules{filter, behind}, limit, 1},
 		{"the filter without what stands behind it", []resource.Rules{guard, filter}, limit, 1},
-		{"only what stands behind the filter", []resource.Rules{behind}, limit, 1},
-		{"the guard without the filter", []resource.Rules{guard}, open, 0},
+		{"only what stands behind the filter", []resource.Rules{behind}, limit, 2},
+		{"the guard without the filter", []resource.Rules{guard}, open, 1},
+		{"a filter to which nothing leads from FORWARD", []resource.Rules{guard, aside, behind}, limit, 1},
 		{"a filter that nothing leads to", []resource.Rules{unhooked}, open, 1},
 		{"a filter that somebody changed", []resource.Rules{drifted}, open, 2},
 		{"a filter that somebody changed behind a guard", []resource.Rules{guard, drifted}, open, 1},
@@ -563,4 +568,48 @@ func TestWhatDockerProxyTakesInObeysThePolicy(t *testing.T) {
 func amended(p *policy.Firewall, change func(*policy.Firewall)) *policy.Firewall {
 	change(p)
 	return p
+}
+
+func TestAContainersOwnAddressIsDockersToOpenSinceVersion28(t *testing.T) {
+	f, s := exposedHost(activeUFW("route:allow tcp 80 172.17.0.2 any 0.0.0.0/0 in"))
+	for major, want := range map[int]firewall.Verdict{26: firewall.Allow, 28: firewall.Docker} {
+		f.Docker.Major = major
+		v, err := firewall.Look(compile(t, block("ufw"), f), f, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := firewall.Question{Protocol: "tcp", From: netip.MustParseAddr("192.0.2.9"), In: "eth0", To: netip.MustParseAddrPort("172.17.0.2:80")}
+		if got := v.Explain(q); got.Verdict != want || (got.Note == "") != (major < 28) {
+			t.Errorf("Docker %d: %+v, want %s", major, got, want)
+		}
+	}
+}
+
+// TestPortsArePublishedOnTheNetworkOfTheDefaultRoute connects a container to more networks.
+func TestPortsArePublishedOnTheNetworkOfTheDefaultRoute(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*facts.Docker)
+		want   string // who reaches 8080 by a rule for docker0
+	}{
+		{"the first by name", func(*facts.Docker) {}, "everybody"},
+		{"one that comes before it", func(d *facts.Docker) { d.Networks[1].Name, d.Containers[0].Endpoints[0].Network = "alpha", "alpha" }, "nobody"},
+		{"one that comes before it and is internal", func(d *facts.Docker) {
+			d.Networks[1].Name, d.Containers[0].Endpoints[0].Network, d.Networks[1].Internal = "alpha", "alpha", true
+		}, "everybody"},
+		{"one with a priority", func(d *facts.Docker) { d.Containers[0].Endpoints[2].Priority = 1 }, "nobody"},
+	}
+	for _, test := range tests {
+		f, s := exposedHost(activeUFW("route:allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 out_docker0"))
+		test.change(&f.Docker)
+		v, err := firewall.Look(compile(t, block("ufw"), f), f, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range v.Exposures {
+			if got := strings.Join(e.Words(), ", "); e.Port == 8080 && e.Address.Is4() && got != test.want {
+				t.Errorf("%s: %s, want %s", test.name, got, test.want)
+			}
+		}
+	}
 }

@@ -47,12 +47,18 @@ func tableOf(r resource.Rules) string { return string(r.Family) + " " + r.Table 
 // them.
 func standing(have []resource.Rules, family resource.Family, l layout) (resource.Rules, bool) {
 	for _, r := range have {
-		hooked := slices.ContainsFunc(r.Hooks, func(h resource.Hook) bool { return h.To == l.chain })
-		if r.Family == family && r.Table == l.table && hooked && len(r.Drift) == 0 {
+		if r.Family == family && r.Table == l.table && onThePath(r.Hooks, l.chain) && len(r.Drift) == 0 {
 			return r, true
 		}
 	}
 	return resource.Rules{}, false
+}
+
+// onThePath reports whether packets get from FORWARD to a chain.
+func onThePath(hooks []resource.Hook, chain string) bool {
+	return slices.ContainsFunc(hooks, func(h resource.Hook) bool {
+		return h.To == chain && (h.From == "FORWARD" || onThePath(hooks, h.From))
+	})
 }
 
 // faults says what is wrong with the chains of a family.
@@ -64,10 +70,18 @@ func faults(have []resource.Rules, family resource.Family, inForce bool) []Findi
 			What: "molo's rules are not in force: every port that Docker publishes is open to everybody",
 		})
 	}
+	changed := false
 	for _, r := range have {
 		if r.Family == family && len(r.Drift) > 0 {
+			changed = changed || r.Table == "filter"
 			all = append(all, Finding{Where: tableOf(r), What: "somebody changed molo's rules: " + r.Drift[0], Hint: "molo apply"})
 		}
+	}
+	if _, filtered := standing(have, family, filterLayout(false)); inForce && !filtered && !changed {
+		all = append(all, Finding{
+			Where: string(family) + " filter", Hint: "molo apply",
+			What: "nothing leads to molo's rules in the filter table: only the guards hold",
+		})
 	}
 	if _, guarded := standing(have, family, guardLayout()); inForce && !guarded {
 		all = append(all, Finding{
@@ -118,7 +132,7 @@ func readBack(rules resource.Rules, l layout) (Family, error) {
 			}
 			if rule.Verdict == Allow && (c.Name == l.chain || c.Name == l.chain+"-TO") {
 				rule.Verdict = Pass
-				if rule.Match.In != "" && rule.Match.Out == "" {
+				if m := rule.Match; m.In != "" && (m.Out == "" || m.Out == m.In) {
 					rule.Verdict = Docker
 				}
 			}
@@ -140,6 +154,7 @@ func parseSpec(spec string) (Rule, error) {
 		return r, err
 	}
 	counted := slices.Contains(words, "--update")
+	words, midway := withoutSYN(words)
 	for len(words) > 0 {
 		if len(words) == 1 && !alone(words[0]) {
 			return r, fmt.Errorf("rule not understood: %s", spec)
@@ -156,7 +171,30 @@ func parseSpec(spec string) (Rule, error) {
 	if counted {
 		r.Verdict = Limit
 	}
+	if midway {
+		r.Match.State = Midway
+	}
 	return r, nil
+}
+
+// withoutSYN takes out the match of packets that begin no connection, as it is written or
+// as iptables prints it.
+func withoutSYN(words []string) ([]string, bool) {
+	for _, match := range [][]string{{"!", "--syn"}, {"!", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN"}} {
+		for i := range words {
+			if rest, ok := cutPrefix(words[i:], match); ok {
+				return slices.Concat(words[:i], rest), true
+			}
+		}
+	}
+	return words, false
+}
+
+func cutPrefix(words, prefix []string) ([]string, bool) {
+	if len(words) < len(prefix) || !slices.Equal(words[:len(prefix)], prefix) {
+		return nil, false
+	}
+	return words[len(prefix):], true
 }
 
 // splitSpec splits at spaces; a word in quotes may have some.

@@ -111,7 +111,4 @@ func families(f facts.Facts) []resource.Family {
 }
 
 // Denies reports whether the rules would refuse a connection if it were made now.
-func (a Activation) Denies(f facts.Flow) bool {
-	verdict, _ := a.Rules.Decide(packetOf(f))
-	return verdict == firewall.Deny || verdict == firewall.Reject
-}
+func (a Activation) Denies(f facts.Flow) bool { return a.Rules.Ends(packetOf(f)) }

@@ -291,7 +291,12 @@ func (w *world) survives(line string, port int) {
 // stream opens a connection on which the server goes on sending.
 func (w *world) stream(port int, host string) net.Conn {
 	w.Helper()
-	conn, err := w.dial(w.stranger.HostAddr4, port)
+	return w.streamOf(w.stranger.HostAddr4, port, host)
+}
+
+func (w *world) streamOf(address netip.Addr, port int, host string) net.Conn {
+	w.Helper()
+	conn, err := w.dial(address, port)
 	if err != nil {
 		w.Fatal(err)
 	}

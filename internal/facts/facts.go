@@ -130,6 +130,8 @@ type Container struct {
 type Endpoint struct {
 	Network   string       `json:"network"`             // name
 	Addresses []netip.Addr `json:"addresses,omitempty"` // none while it does not run
+	// Priority decides which network a container of several has its ports published on.
+	Priority int `json:"priority,omitempty"`
 }
 
 // Publish is one published port of a container.
@@ -146,6 +148,8 @@ type Network struct {
 	Driver  string         `json:"driver"`           // "bridge", "host", "macvlan", …
 	Bridge  string         `json:"bridge,omitempty"` // the interface of a bridge network: "docker0", "br-0123456789ab"
 	Subnets []netip.Prefix `json:"subnets,omitempty"`
+	// Internal says that nothing leads in or out of it.
+	Internal bool `json:"internal,omitempty"`
 }
 
 // UFW is the firewall whose rules published ports have to obey. The rule files
@@ -214,9 +218,9 @@ type Access struct {
 
 // Flow is a connection that the kernel tracks and forwards to a container.
 type Flow struct {
-	Protocol  string         `json:"protocol"` // "tcp" or "udp"
+	Protocol  string         `json:"protocol"` // "tcp", "udp" or "sctp"
 	Source    netip.AddrPort `json:"source"`
-	Original  netip.AddrPort `json:"original"`  // what the sender addressed
+	Original  netip.AddrPort `json:"original"`  // what the sender addressed; invalid: the container itself
 	Container netip.AddrPort `json:"container"` // where it was sent instead
 	In        string         `json:"in"`        // the link that leads to the source
 	Out       string         `json:"out"`       // the link that leads to the container

@@ -14,7 +14,7 @@ import (
 	"molo/provision"
 )
 
-// cut makes the kernel forget the translated connections that may not be made
+// cut makes the kernel forget the connections to containers that may not be made
 // again: their next packet counts as new and meets the rules.
 func (h *Host) cut(_ context.Context, a provision.Activation) error {
 	for _, family := range []netlink.InetFamily{unix.AF_INET, unix.AF_INET6} {
@@ -40,8 +40,11 @@ func (j *judge) MatchConntrackFlow(f *netlink.ConntrackFlow) bool {
 	if !ok {
 		return false
 	}
-	flow.In, flow.Out = j.link(flow.Source.Addr()), j.link(flow.Container.Addr())
-	// What the host itself sends is never forwarded, and meets no rule of ours.
+	// What the host itself sends or takes in is never forwarded, and meets no rule of ours.
+	if flow.Out = j.link(flow.Container.Addr()); flow.Out == "lo" {
+		return false
+	}
+	flow.In = j.link(flow.Source.Addr())
 	return j.err == nil && flow.In != "lo" && j.denies(flow)
 }
 
@@ -68,17 +71,20 @@ func (j *judge) link(to netip.Addr) string {
 	return name
 }
 
-// flowOf returns a connection whose destination was translated, as those to
-// published ports are.
+// flowOf returns a connection, as far as its protocol has ports. The destination of one to
+// a published port was translated; to a container's own address it was not.
 func flowOf(f *netlink.ConntrackFlow) (facts.Flow, bool) {
-	protocol, known := map[uint8]string{unix.IPPROTO_TCP: "tcp", unix.IPPROTO_UDP: "udp"}[f.Forward.Protocol]
+	protocol, known := map[uint8]string{unix.IPPROTO_TCP: "tcp", unix.IPPROTO_UDP: "udp", unix.IPPROTO_SCTP: "sctp"}[f.Forward.Protocol]
 	flow := facts.Flow{
 		Protocol:  protocol,
 		Source:    addrPort(f.Forward.SrcIP, f.Forward.SrcPort),
 		Original:  addrPort(f.Forward.DstIP, f.Forward.DstPort),
 		Container: addrPort(f.Reverse.SrcIP, f.Reverse.SrcPort),
 	}
-	return flow, known && flow.Original != flow.Container
+	if flow.Original == flow.Container {
+		flow.Original = netip.AddrPort{}
+	}
+	return flow, known
 }
 
 func addrPort(ip net.IP, port uint16) netip.AddrPort {
