@@ -77,6 +77,12 @@ func faults(have []resource.Rules, family resource.Family, inForce bool) []Findi
 			all = append(all, Finding{Where: tableOf(r), What: "somebody changed molo's rules: " + r.Drift[0], Hint: "molo apply"})
 		}
 	}
+	if slices.ContainsFunc(have, func(r resource.Rules) bool { return r.Family == family && r.Elsewhere }) {
+		all = append(all, Finding{
+			Where: string(family) + "tables", Hint: "molo apply",
+			What: "rules of molo's are left in the other flavour of iptables, which Docker does not use, and still drop",
+		})
+	}
 	if _, filtered := standing(have, family, filterLayout(false)); inForce && !filtered && !changed {
 		all = append(all, Finding{
 			Where: string(family) + " filter", Hint: "molo apply",

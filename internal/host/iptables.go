@@ -44,7 +44,21 @@ func (r *reader) readRules(ctx context.Context, id resource.ID) (resource.Resour
 		}
 		r.tables[family] = tables
 	}
-	return r.host.recall(family, name, tables.saved[name])
+	return r.host.known(tables, name)
+}
+
+// known tells what there is of ours in one table, in either flavour.
+func (h *Host) known(r ruleset, name string) (resource.Resource, error) {
+	state, err := h.recall(r.family, name, r.saved[name])
+	if err != nil || !r.elsewhere(name) {
+		return state, err
+	}
+	rules, ok := state.(resource.Rules)
+	if !ok {
+		rules = resource.Rules{Family: r.family, Table: name, Chains: r.other.saved[name].own()}
+	}
+	rules.Elsewhere = true
+	return rules, nil
 }
 
 // recall tells what was committed last, and what somebody changed in it since: the
@@ -120,6 +134,9 @@ func (h *Host) writeRules(ctx context.Context, changes []provision.Change) error
 	}
 	if _, err := h.exec(ctx, payload.Bytes(), tables.tool("restore"), "--noflush", "-w", "5"); err != nil {
 		return fmt.Errorf("loading the %stables rules: %w", family, err)
+	}
+	if err := h.clear(ctx, tables); err != nil {
+		return err
 	}
 	return h.confirmRules(ctx, family, changes, made)
 }
