@@ -183,6 +183,16 @@ func (s *scene) steady(during func(), names ...string) {
 }
 
 func (s *scene) brokenRuns() {
+	s.scenario(44, "a jump that is gone when it should be taken away costs one attempt, not the run", func(s *scene) {
+		s.ufw()
+		s.write("/usr/local/sbin/iptables-restore", "#!/bin/sh\n[ -e /run/raced ] || { touch /run/raced; iptables -D DOCKER-USER -j MOLO; }\nexec /usr/sbin/iptables-restore \"$@\"\n")
+		s.sh("chmod +x /usr/local/sbin/iptables-restore; iptables -I DOCKER-USER -j MOLO")
+		s.apply()
+		if got := s.sh("ls /run/raced; iptables -S DOCKER-USER"); strings.Count(got, "-j MOLO\n") != 1 {
+			s.Errorf("the jumps are:\n%s", got)
+		}
+		s.sh("rm /usr/local/sbin/iptables-restore")
+	})
 	s.scenario(43, "an apply that is killed leaves the old rules of a table or the new ones", func(s *scene) {
 		s.ufw("allow 8080/tcp", "allow 7000:7010/udp")
 		s.sh("cp -r /etc/ufw /root/fresh")

@@ -108,12 +108,24 @@ func missingFrom(known, lines []string, sign string) []string {
 	return all
 }
 
-// writeRules commits the changes of a family in one iptables-restore: the guard
-// before the filter, each table whole or not at all.
+// writeRules commits the changes of a family. Docker and UFW move jumps meanwhile, and one
+// that is gone when it should be taken away makes the whole of it fail: so it is tried
+// twice, each time from what is there.
 func (h *Host) writeRules(ctx context.Context, changes []provision.Change) error {
 	if h.offline() {
 		return errors.New("loading firewall rules: these are the files of an image, not a running host")
 	}
+	err := h.commitRules(ctx, changes)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	h.log.Warn("loading firewall rules once more", "why", err)
+	return h.commitRules(ctx, changes)
+}
+
+// commitRules does so in one iptables-restore: the guard before the filter, each table
+// whole or not at all.
+func (h *Host) commitRules(ctx context.Context, changes []provision.Change) error {
 	family, _ := splitRules(changes[0].ID)
 	tables, err := h.save(ctx, family)
 	if err != nil {
