@@ -2,7 +2,6 @@ package firewall
 
 import (
 	"net/netip"
-	"strings"
 
 	"molo/internal/policy"
 	"molo/internal/resource"
@@ -36,27 +35,13 @@ func (p *Program) Decide(pkt Packet) (Verdict, string) {
 	return Pass, "no rules for this address family"
 }
 
-// Ends reports whether a connection that exists has to end: made anew it would be refused.
-// The link that it came in on is a guess, since packets may take another way back; where
-// the packet would pass on some other link, it stays.
-func (p *Program) Ends(pkt Packet) bool {
-	if verdict, _ := p.Decide(pkt); verdict != Deny && verdict != Reject {
-		return false
-	}
-	for _, f := range p.Families {
-		if (f.Family == resource.IPv6) != pkt.Destination.Addr().Is6() {
-			continue
-		}
-		for _, r := range f.In {
-			link, pattern := strings.CutSuffix(string(r.Match.In), "+")
-			if pattern {
-				link += "0"
-			}
-			elsewhere := pkt
-			elsewhere.In = link
-			if v := decide(f.In, elsewhere).Verdict; link != "" && v != Deny && v != Reject {
-				return false
-			}
+// Ends reports whether a connection that exists has to end: made anew it would be refused,
+// on whichever of the links it may have come in.
+func (p *Program) Ends(pkt Packet, links []string) bool {
+	for _, link := range append(links, pkt.In) {
+		pkt.In = link
+		if verdict, _ := p.Decide(pkt); verdict != Deny && verdict != Reject {
+			return false
 		}
 	}
 	return true

@@ -183,28 +183,24 @@ func TestDecideByDefault(t *testing.T) {
 }
 
 func TestAConnectionEndsWhereNoLinkWouldLetItIn(t *testing.T) {
-	p := block("ufw")
-	p.TrustedInterfaces = set([]string{"wg0"})
-	program := compile(t, p, dockerHost(activeUFW(
-		"allow tcp 8081 0.0.0.0/0 any 0.0.0.0/0 in_eth1", "allow tcp 8082 0.0.0.0/0 any 192.0.2.0/24 in", "reject tcp 25 0.0.0.0/0 any 0.0.0.0/0 in",
-		"deny tcp 22 0.0.0.0/0 any 0.0.0.0/0 in_eth1", "allow any any 0.0.0.0/0 any 0.0.0.0/0 in_docker0")))
-	untrusting := compile(t, block("ufw"), dockerHost(activeUFW("allow tcp 8081 0.0.0.0/0 any 0.0.0.0/0 in_eth1", "reject tcp 25 0.0.0.0/0 any 0.0.0.0/0 in")))
+	program := compile(t, block("ufw"), dockerHost(activeUFW("allow tcp 8081 0.0.0.0/0 any 0.0.0.0/0 in_eth1", "reject tcp 25 0.0.0.0/0 any 0.0.0.0/0 in")))
 	tests := []struct {
-		name    string
-		program *firewall.Program
-		pkt     firewall.Packet
-		want    bool
+		name  string
+		pkt   firewall.Packet
+		links []string
+		want  bool
 	}{
-		{"a port that is shut", untrusting, tcp(host + ":8080"), true},
-		{"a port that is refused", untrusting, tcp(host + ":25"), true},
-		{"a port that is open on another link", untrusting, tcp(host + ":8081"), false},
-		{"a container's own address", untrusting, direct(tcp(host + ":80")), true},
-		{"a container's way out", untrusting, with(direct(from(tcp(host+":80"), "172.17.0.2:40000", "docker0")), func(p *firewall.Packet) { p.Out = "eth0" }), false},
-		{"what is not to a container", untrusting, with(direct(tcp(host+":80")), func(p *firewall.Packet) { p.Out = "eth1" }), false},
-		{"every published port is open to a link that is trusted", program, tcp(host + ":8080"), false},
+		{"a port that is shut", tcp(host + ":8080"), []string{"eth1"}, true},
+		{"a port that is refused", tcp(host + ":25"), []string{"eth1"}, true},
+		{"a port that is open on a link that it may have come in on", tcp(host + ":8081"), []string{"eth2", "eth1"}, false},
+		{"a port that is open on another link", tcp(host + ":8081"), []string{"eth2"}, true},
+		{"a port that is open", from(tcp(host+":8081"), client, "eth1"), nil, false},
+		{"a container's own address", direct(tcp(host + ":80")), nil, true},
+		{"a container's way out", with(direct(from(tcp(host+":80"), "172.17.0.2:40000", "docker0")), func(p *firewall.Packet) { p.Out = "eth0" }), nil, false},
+		{"what is not to a container", with(direct(tcp(host+":80")), func(p *firewall.Packet) { p.Out = "eth1" }), nil, false},
 	}
 	for _, tt := range tests {
-		if got := tt.program.Ends(tt.pkt); got != tt.want {
+		if got := program.Ends(tt.pkt, tt.links); got != tt.want {
 			t.Errorf("%s ends: %t, want %t", tt.name, got, tt.want)
 		}
 	}

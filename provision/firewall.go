@@ -111,4 +111,4 @@ func families(f facts.Facts) []resource.Family {
 }
 
 // Denies reports whether the rules would refuse a connection if it were made now.
-func (a Activation) Denies(f facts.Flow) bool { return a.Rules.Ends(packetOf(f)) }
+func (a Activation) Denies(f facts.Flow) bool { return a.Rules.Ends(packetOf(f), f.Links) }

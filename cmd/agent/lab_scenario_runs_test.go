@@ -60,10 +60,10 @@ func (s *scene) heldConnections() {
 	})
 	s.scenario(38, "one that may have come in on a link that is allowed does not", func(s *scene) {
 		s.ufw("allow 8080/tcp")
-		held := s.stream(8080, "x")
+		held := s.streamOf(netip.MustParseAddr(private), 8080, "x")
 		defer held.Close()
 		s.ufw("allow in on " + s.lan.HostInterface + " to any port 8080 proto tcp")
-		s.goesOn(held, true, "allowing its port on another link only")
+		s.goesOn(held, true, "allowing its port on the link that has the address only")
 	})
 }
 

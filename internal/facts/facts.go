@@ -223,5 +223,6 @@ type Flow struct {
 	Original  netip.AddrPort `json:"original"`  // what the sender addressed; invalid: the container itself
 	Container netip.AddrPort `json:"container"` // where it was sent instead
 	In        string         `json:"in"`        // the link that leads to the source
+	Links     []string       `json:"links"`     // those on which it may have come in instead
 	Out       string         `json:"out"`       // the link that leads to the container
 }
