@@ -456,6 +456,8 @@ func (w *world) movesToTheOtherFlavour() {
 		w.Errorf("after an uninstall in %s there is left:\n%s", before, rules)
 	}
 	w.sh("update-alternatives --set iptables /usr/sbin/iptables-nft; update-alternatives --set ip6tables /usr/sbin/ip6tables-nft")
+	// What Docker left here says nothing of where it is.
+	w.sh("ufw --force disable; iptables -F; iptables -t nat -F; iptables -X; iptables -t nat -X; ip6tables -F; ip6tables -t nat -F; ip6tables -X; ip6tables -t nat -X; ufw --force enable")
 	w.molo(0, "apply", "--no-probe")
 }
 

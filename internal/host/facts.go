@@ -104,7 +104,7 @@ func (h *Host) rememberBridges(f *facts.Facts) {
 		return // not root: the rules can't be read either, and the plan says so
 	}
 	docker, untrusted := provision.Bridges(memory.Rules)
-	f.Docker.Remembered = append(docker, untrusted...)
+	f.Docker.Remembered = slices.Concat(docker, untrusted)
 	f.Uplinked = append(f.Uplinked, untrusted...)
 }
 
