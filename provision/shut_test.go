@@ -81,6 +81,23 @@ func TestWithoutUFWsFilesNothingOpens(t *testing.T) {
 	}
 }
 
+// TestWhatStandsBehindTheFilterStaysWithTheRest applies half a rule file where UFW rejects.
+func TestWhatStandsBehindTheFilterStaysWithTheRest(t *testing.T) {
+	h := shop("reject tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in")
+	p := firewallPolicy(t, policyText)
+	if report, err := provision.Apply(t.Context(), h, h, p, provision.Options{}); err != nil || report.Failed() != nil {
+		t.Fatal(err, report.Failed())
+	}
+	h.Is.UFW.Rules4 = "### RULES ###\n"
+	report, err := provision.Apply(t.Context(), h, h, p, provision.Options{})
+	if err != nil || report.Failed() == nil {
+		t.Errorf("half a file: %v, error %v", report.Failed(), err)
+	}
+	if h.State["rules:ip/security"] == nil {
+		t.Error("the second guard is gone")
+	}
+}
+
 // stateOf returns the rules that are loaded.
 func stateOf(h *surfaced) []resource.Rules {
 	var all []resource.Rules
