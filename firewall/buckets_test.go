@@ -22,6 +22,8 @@ func last(r resource.Rules, v firewall.Verdict, nftables bool) string {
 		return "DROP"
 	case r.Table == "filter" && v == firewall.Reject:
 		return "REJECT"
+	case r.Table == "security" && v == firewall.Reject:
+		return "DROP"
 	case r.Table == "filter" && nftables && v != firewall.Pass:
 		return "ACCEPT"
 	}
@@ -313,9 +315,9 @@ func TestLongListsAreShortForEachPacket(t *testing.T) {
 		ufw  facts.UFW
 		most int // rules that are looked at, on average
 	}{
-		{"rules with a port and a source each", manyRules(10000), 100},
-		{"rules with a port each", portRules(10000), 100},
-		{"rules for ports of containers", routeRules(10000), 100},
+		{"rules with a port and a source each", manyRules(10000), 110}, // 4 of them for each of Docker's bridges
+		{"rules with a port each", portRules(10000), 110},
+		{"rules for ports of containers", routeRules(10000), 110},
 		{"banned addresses, then rules with a port each", longList(10000), 140},
 		{"a rule with a port behind each 99 banned addresses", bannedSources(10000), 400},
 	}

@@ -133,6 +133,9 @@ func (c chance) packet() firewall.Packet {
 		Protocol: []firewall.Protocol{6, 6, 6, 17, 17, 1, 50, 132}[c.IntN(8)],
 		In:       pick(c.Rand, "eth0", "eth0", "eth1", "wg0", "docker0"), Out: pick(c.Rand, "docker0", "docker0", "docker0", "br-0123456789ab", "eth0"),
 	}
+	if pkt.Protocol == firewall.TCP && c.percent(10) {
+		pkt.State = firewall.Midway
+	}
 	end := func() netip.AddrPort {
 		port, address := c.port(), c.address(v6)
 		if c.percent(3) {

@@ -31,35 +31,33 @@ func Compile(p *policy.Firewall, f facts.Facts) (*Program, error) {
 }
 
 // Shut compiles the program that holds where UFW's rules can't be had, for the reason
-// given: what Docker publishes is shut, but for the publish blocks of the policy.
+// given: what Docker publishes is shut, but for the publish blocks of the policy. It needs
+// nothing of UFW.
 func Shut(p *policy.Firewall, f facts.Facts, why string) (*Program, error) {
-	closed := *p
-	closed.PublishedPorts.V = "closed"
-	c, err := newCompiler(&closed, f)
-	if err != nil {
+	if err := checkLinks(p); err != nil {
 		return nil, err
 	}
-	c.shut = "default: " + why
+	closed := *p
+	closed.PublishedPorts.V = "closed"
+	c := &compiler{policy: &closed, shut: "default: " + why, ufw: UFW{Quiet: !p.Log.V}}
 	return c.compile(f)
 }
 
 func (c *compiler) compile(f facts.Facts) (*Program, error) {
 	p := c.policy
-	links, findings, err := sortBridges(p, f)
-	if err != nil {
-		return nil, err
-	}
+	links, findings := sortBridges(p, f)
 	program := &Program{
 		Findings: slices.Concat(c.findings, findings, besides(f.Docker), pastFirewalls(p, f.Docker)),
 		Nftables: nftables(f.Docker), Keep: c.shut != "" && p.WhenUFWInactive.V == "keep" && p.PublishedPorts.V == "ufw",
 	}
 	for _, family := range families(f) {
-		in, err := c.inbound(family)
+		published, err := c.published(family)
 		if err != nil {
 			return nil, err
 		}
 		program.Families = append(program.Families, Family{
-			Family: family, From: links.from(p.InterNetwork.V == "ufw"), To: links.to(), In: in, Host: hostPorts(p, links), Quiet: c.ufw.Quiet,
+			Family: family, From: links.from(p.InterNetwork.V == "ufw"), To: links.to(), In: c.inbound(family, published), Quiet: c.ufw.Quiet,
+			Host: slices.Concat(hostPorts(p, links), c.proxied(family, f.Docker, slices.Concat(c.trusted(), published))),
 		})
 	}
 	return program, nil
@@ -113,13 +111,9 @@ func checkLinks(p *policy.Firewall) error {
 }
 
 // inbound lists who may reach containers in one family.
-func (c *compiler) inbound(family resource.Family) ([]Rule, error) {
-	published, err := c.published(family)
-	if err != nil {
-		return nil, err
-	}
+func (c *compiler) inbound(family resource.Family, published []Rule) []Rule {
 	ufw := c.ufw.rules(family)
-	return slices.Concat(c.never(family), c.trusted(), routes(ufw), published, incoming(ufw), c.fallback(family)), nil
+	return slices.Concat(c.never(family), c.trusted(), routes(ufw), published, incoming(ufw), c.fallback(family))
 }
 
 // never lists what no rule can open. A port published on a loopback address can be

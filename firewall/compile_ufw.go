@@ -123,13 +123,18 @@ func (r UFWRule) verdict() Verdict {
 	return Deny
 }
 
+// follows reports whether published ports are open while UFW does not count.
+func (c *compiler) follows() bool {
+	return c.policy.WhenUFWInactive.V == "follow" && c.policy.PublishedPorts.V == "ufw"
+}
+
 // fallback ends a list. UFW's default only speaks of ports of the host: a
 // container's own address stays shut in any case. A default of REJECT drops, because
 // the guard can't refuse, and has to hold when the filter is off the path.
 func (c *compiler) fallback(family resource.Family) []Rule {
 	deny := Rule{Verdict: Deny, Log: !c.ufw.Quiet}
 	switch {
-	case c.shut != "" && c.policy.WhenUFWInactive.V == "follow" && c.policy.PublishedPorts.V == "ufw":
+	case c.shut != "" && c.follows():
 		open := Rule{Match: Match{Published: true}, Verdict: Allow, Why: c.shut + ", " + place(c.policy.WhenUFWInactive.Range)}
 		deny.Why = "default: not a published port"
 		return []Rule{open, deny}

@@ -35,6 +35,18 @@ func (p *Program) Decide(pkt Packet) (Verdict, string) {
 	return Pass, "no rules for this address family"
 }
 
+// Ends reports whether a connection that exists has to end: made anew it would be refused,
+// on whichever of the links it may have come in.
+func (p *Program) Ends(pkt Packet, links []string) bool {
+	for _, link := range append(links, pkt.In) {
+		pkt.In = link
+		if verdict, _ := p.Decide(pkt); verdict != Deny && verdict != Reject {
+			return false
+		}
+	}
+	return true
+}
+
 // decide returns the first rule that matches; the last one of a list always does.
 func decide(list []Rule, pkt Packet) Rule {
 	for _, r := range list {

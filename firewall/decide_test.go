@@ -121,7 +121,7 @@ func TestDecide(t *testing.T) {
 		{"a connection that exists", with(tcp(host+":8888"), func(p *firewall.Packet) { p.State = firewall.Established }), firewall.Pass, "existing connection"},
 		{"a packet of no connection", with(tcp(host+":8080"), func(p *firewall.Packet) { p.State = firewall.Invalid }), firewall.Deny, "invalid packet"},
 		{"egress", firewall.Packet{Protocol: firewall.TCP, Source: netip.MustParseAddrPort(web + ":40000"), Destination: netip.MustParseAddrPort("198.51.100.7:443"), In: "docker0", Out: "eth0"}, firewall.Docker, "sent by a container"},
-		{"container to container", from(direct(tcp(host+":1")), "172.17.0.3:1", "docker0"), firewall.Docker, "sent by a container"},
+		{"container to container", from(direct(tcp(host+":1")), "172.17.0.3:1", "docker0"), firewall.Docker, "within one bridge"},
 		{"network to network", from(direct(tcp(host+":1")), "172.18.0.3:1", "br-0123456789ab"), firewall.Docker, "sent by a container"},
 		{"to a network younger than the last run", with(tcp(host+":8888"), func(p *firewall.Packet) { p.Out = "br-ba9876543210" }), firewall.Deny, "default: deny incoming"},
 		{"to a virtual machine", with(tcp(host+":8888"), func(p *firewall.Packet) { p.Out = "lxdbr0" }), firewall.Pass, "not to a container"},
@@ -179,5 +179,43 @@ func TestDecideByDefault(t *testing.T) {
 				t.Errorf("got %s because of %q, want %s because of %q", got, why, tt.want, tt.why)
 			}
 		})
+	}
+}
+
+func TestAConnectionEndsWhereNoLinkWouldLetItIn(t *testing.T) {
+	program := compile(t, block("ufw"), dockerHost(activeUFW("allow tcp 8081 0.0.0.0/0 any 0.0.0.0/0 in_eth1", "reject tcp 25 0.0.0.0/0 any 0.0.0.0/0 in")))
+	tests := []struct {
+		name  string
+		pkt   firewall.Packet
+		links []string
+		want  bool
+	}{
+		{"a port that is shut", tcp(host + ":8080"), []string{"eth1"}, true},
+		{"a port that is refused", tcp(host + ":25"), []string{"eth1"}, true},
+		{"a port that is open on a link that it may have come in on", tcp(host + ":8081"), []string{"eth2", "eth1"}, false},
+		{"a port that is open on another link", tcp(host + ":8081"), []string{"eth2"}, true},
+		{"a port that is open", from(tcp(host+":8081"), client, "eth1"), nil, false},
+		{"a container's own address", direct(tcp(host + ":80")), nil, true},
+		{"a container's way out", with(direct(from(tcp(host+":80"), "172.17.0.2:40000", "docker0")), func(p *firewall.Packet) { p.Out = "eth0" }), nil, false},
+		{"what is not to a container", with(direct(tcp(host+":80")), func(p *firewall.Packet) { p.Out = "eth1" }), nil, false},
+	}
+	for _, tt := range tests {
+		if got := program.Ends(tt.pkt, tt.links); got != tt.want {
+			t.Errorf("%s ends: %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestAContainerDoesNotGoOnWithAConnectionThatWasCut(t *testing.T) {
+	program := readBack(t, compile(t, block("ufw"), strange()))
+	reply := with(direct(from(tcp(host+":80"), "172.17.0.2:80", "docker0")), func(p *firewall.Packet) { p.Out, p.State = "eth0", firewall.Midway })
+	for _, in := range []string{"docker0", "br-0123456789ab", "br0"} {
+		if got, why := program.Decide(with(reply, func(p *firewall.Packet) { p.In = in })); got != firewall.Deny || why != "goes on with a connection that was cut" {
+			t.Errorf("from %s: %s because of %q", in, got, why)
+		}
+	}
+	within := with(reply, func(p *firewall.Packet) { p.Out = "docker0" })
+	if got, why := program.Decide(within); got == firewall.Deny {
+		t.Errorf("within one bridge: %s because of %q", got, why)
 	}
 }

@@ -10,8 +10,10 @@
 // A program is rendered twice per address family (Rules): into chains behind
 // DOCKER-USER in the filter table, and into a guard in FORWARD of the mangle table,
 // because Docker takes DOCKER-USER off the path for some 100 ms while dockerd 28 or
-// later restarts with live-restore, and UFW opens FORWARD while it reloads. And it
-// can be asked who reaches what because of which rule (Decide).
+// later restarts with live-restore, and UFW opens FORWARD while it reloads. What UFW
+// rejects or limits the guard has to let pass; where there is such a rule, the program is
+// rendered once more into the security table, behind the filter. And it can be asked who
+// reaches what because of which rule (Decide).
 //
 // What a program lets alone: connections that exist, what containers send (Docker
 // decides on ICC and egress), and everything that is not addressed to a container,

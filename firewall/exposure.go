@@ -75,6 +75,7 @@ type View struct {
 	program   *Program
 	input     input
 	endpoints []endpoint
+	major     int // Docker's version
 }
 
 // Look says who reaches which port of a host. Packets that the kernel sends on to
@@ -85,7 +86,7 @@ func Look(p *Program, f facts.Facts, s facts.Surface) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{program: p, input: input, endpoints: endpoints(f.Docker)}
+	v := &View{program: p, input: input, endpoints: endpoints(f.Docker), major: f.Docker.Major}
 	for _, e := range append(v.published(f.Docker), sockets(f.Docker, s.Sockets)...) {
 		e.Reach = v.reach(e.target)
 		v.Exposures = append(v.Exposures, e)
@@ -94,7 +95,12 @@ func Look(p *Program, f facts.Facts, s facts.Surface) (*View, error) {
 	slices.SortStableFunc(v.Exposures, func(a, b Exposure) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol), a.Address.Compare(b.Address))
 	})
-	v.Findings = slices.Concat(findings, pastFirewalls(&policy.Firewall{}, f.Docker))
+	v.Findings = slices.Concat(findings, pastFirewalls(&policy.Firewall{}, f.Docker), v.routed())
+	for _, n := range f.Docker.Networks {
+		if n.Driver == "bridge" && slices.Contains(f.Uplinked, n.Bridge) {
+			v.Findings = append(v.Findings, uplinked(n.Bridge))
+		}
+	}
 	return v, nil
 }
 
@@ -107,6 +113,9 @@ func (v *View) reach(t target) []Clause {
 		return []Clause{{Verdict: Deny, Why: "bound to " + t.bound.Addr().String(), Local: true}}
 	case rules == nil:
 		return []Clause{{Verdict: Allow, Why: openByDocker}}
+	}
+	if !t.translated() {
+		rules = slices.Concat(v.host(t), rules)
 	}
 	clauses := walk(rules, t)
 	clauses[len(clauses)-1].Local = loopback
@@ -136,8 +145,8 @@ func walk(rules []Rule, t target) []Clause {
 	var clauses []Clause
 	for _, r := range rules {
 		c, ok := t.clause(r)
-		if !ok {
-			continue
+		if !ok || c.Verdict == Pass {
+			continue // what the host sends to itself
 		}
 		clauses = append(clauses, c)
 		if c.unconditional() {

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -70,7 +71,39 @@ func (v *View) direct(q Question, e endpoint) Answer {
 	}
 	pkt := t.packet(q)
 	pkt.Original = netip.AddrPort{}
-	return v.decide(t, pkt, what)
+	answer := v.decide(t, pkt, what)
+	if v.major >= 28 && (answer.Verdict == Allow || answer.Verdict == Limit) {
+		answer.Verdict = Docker
+		answer.Note = "since version 28 Docker drops what outsiders send to a container's own address, unless its network is routed"
+	}
+	return answer
+}
+
+// routed names the rules that let senders in to containers' own addresses: what listens
+// there is published or not, and is in no table.
+func (v *View) routed() []Finding {
+	var all []Finding
+	for _, e := range v.endpoints {
+		if e.network.Driver != "bridge" {
+			continue
+		}
+		for _, a := range e.Addresses {
+			t := target{bound: netip.AddrPortFrom(a, 0), container: netip.AddrPortFrom(a, 0), bridge: e.network.Bridge}
+			for _, r := range v.rules(t) {
+				m := r.Match
+				within := m.Out.matches(t.bridge) && (!m.Destination.IsValid() || m.Destination.Contains(a))
+				if m.Published || r.Verdict != Allow && r.Verdict != Limit || !within {
+					continue
+				}
+				what := fmt.Sprintf("%q lets senders in to its own address %s, whether a port is published or not", r.Why, a)
+				if v.major >= 28 {
+					what += "; since version 28 Docker drops that unless the network is routed"
+				}
+				all = append(all, Finding{Where: "container " + e.container.Name, What: what})
+			}
+		}
+	}
+	return all
 }
 
 // find returns the port that takes a connection in. A socket on one address wins
@@ -118,7 +151,7 @@ func (v *View) decide(t target, pkt Packet, what string) Answer {
 	return Answer{Verdict: r.Verdict, Why: r.Why, What: what, Host: true}
 }
 
-// host returns what containers may reach of the host itself, ahead of UFW's rules.
+// host returns what decides on packets to the host itself ahead of UFW's rules.
 func (v *View) host(t target) []Rule {
 	for _, f := range v.program.Families {
 		if f.Family == t.family() {
@@ -137,7 +170,7 @@ func (v *View) Knocks(s facts.Stranger) []Question {
 		// No packet for ::1 leaves a host (RFC 4291, 2.5.3); without rules of molo's,
 		// what becomes of one for 127.0.0.1 is between Docker and the kernel.
 		loopback := e.Address.IsLoopback() && (e.Address.Is6() || v.rules(e.target) == nil)
-		if e.Kind != Published || number(e.Protocol) == sctp || loopback {
+		if e.Kind != Published || number(e.Protocol) == SCTP || loopback {
 			continue
 		}
 		q := Question{Protocol: e.Protocol, From: s.Address4, In: s.Link, To: e.target.bound}

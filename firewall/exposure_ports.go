@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -12,9 +13,6 @@ import (
 	"molo/internal/facts"
 )
 
-// sctp is a protocol that Docker publishes and UFW has no name for.
-const sctp Protocol = 132
-
 func number(protocol string) Protocol {
 	switch protocol {
 	case "tcp":
@@ -22,7 +20,7 @@ func number(protocol string) Protocol {
 	case "udp":
 		return UDP
 	}
-	return sctp
+	return SCTP
 }
 
 // endpoint is a running container on a network, with what is known of both.
@@ -80,7 +78,7 @@ func (v *View) published(d facts.Docker) []Exposure {
 			e.target = target{protocol: number(p.Protocol), bound: netip.AddrPortFrom(address, p.Port)}
 			switch {
 			case !v.translate(&e.target, d, c, p.Container):
-				e.Note = "taken in by docker-proxy: ufw's rules for the host itself decide"
+				e.Note = "taken in by docker-proxy: to the rules it is a port of the host itself"
 			case address.IsLoopback() && d.Major < 28 && v.rules(e.target) == nil:
 				e.Note = "Docker before 28 lets neighbours on the link in, too"
 			}
@@ -100,24 +98,35 @@ func (v *View) translate(t *target, d facts.Docker, c facts.Container, port uint
 	case t.bound.Addr().Is6() && !setting(d, "ip6tables", d.Major >= 27):
 		return false
 	}
-	known := false
-	for _, e := range v.endpoints {
-		if e.container.ID != c.ID || e.network.Driver != "bridge" {
-			continue
-		}
-		known = true
+	all := gateways(v.endpoints, c.ID)
+	for _, e := range all {
 		for _, a := range e.Addresses {
-			usual := e.Network == c.Network || !t.translated()
-			if usual && a.Is6() == t.bound.Addr().Is6() {
+			if !t.translated() && a.Is6() == t.bound.Addr().Is6() {
 				t.container, t.bridge = netip.AddrPortFrom(a, port), e.network.Bridge
 			}
 		}
 	}
-	if !known {
+	if len(all) == 0 {
 		// On an overlay network; Docker publishes such a port by way of this bridge.
 		t.container, t.bridge = netip.AddrPortFrom(unspecified(t.bound.Addr()), port), "docker_gwbridge"
 	}
 	return t.translated()
+}
+
+// gateways lists the bridge networks of a container, the one that Docker publishes its
+// ports on first: that of its default route, which libnetwork picks by priority and then
+// by name (Endpoint.Less), and which changes with "docker network connect".
+func gateways(all []endpoint, container string) []endpoint {
+	var own []endpoint
+	for _, e := range all {
+		if e.container.ID == container && e.network.Driver == "bridge" && !e.network.Internal {
+			own = append(own, e)
+		}
+	}
+	slices.SortStableFunc(own, func(a, b endpoint) int {
+		return cmp.Or(-cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Network, b.Network))
+	})
+	return own
 }
 
 // setting returns a boolean option of dockerd, from its arguments or daemon.json.

@@ -102,7 +102,7 @@ func TestExposures(t *testing.T) {
 		v6   = "[::]:8080/tcp container web:\n  nobody | default: deny incoming\n"
 		lo   = "127.0.0.1:8081/tcp container web:\n  this host only | published for this host only\n"
 		one  = "203.0.113.2:8443/tcp container web:\n  nobody | default: deny incoming\n"
-		old  = "[::]:9090/tcp container old: (taken in by docker-proxy: ufw's rules for the host itself decide)\n  nobody | default: deny incoming\n"
+		old  = "[::]:9090/tcp container old: (taken in by docker-proxy: to the rules it is a port of the host itself)\n  nobody | default: deny incoming\n"
 	)
 	ssh := func(s string) string { return "0.0.0.0:22/tcp sshd:\n" + s }
 	web := func(s string) string { return "0.0.0.0:8080/tcp container web:\n" + s }
@@ -136,9 +136,11 @@ func TestExposures(t *testing.T) {
 			web("  to 203.0.113.2 | ufw: allow to 203.0.113.2 port 22,8080,8443 proto tcp\n  nobody else | default: deny incoming\n"),
 			strings.Replace(one, "nobody | default: deny incoming", "everybody | ufw: allow to 203.0.113.2 port 22,8080,8443 proto tcp", 1))},
 		{"a route rule names the container", []string{"route:allow tcp 80 172.17.0.2 any 192.0.2.0/24 in"},
-			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow from 192.0.2.0/24 to 172.17.0.2 port 80 proto tcp\n  nobody else | default: deny incoming\n"), one)},
+			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow from 192.0.2.0/24 to 172.17.0.2 port 80 proto tcp\n  nobody else | default: deny incoming\n"), one) +
+				"container web: \"ufw: route allow from 192.0.2.0/24 to 172.17.0.2 port 80 proto tcp\" lets senders in to its own address 172.17.0.2, whether a port is published or not; since version 28 Docker drops that unless the network is routed\n"},
 		{"a route rule names the container's bridge", []string{"route:allow tcp 80 0.0.0.0/0 any 192.0.2.0/24 out_docker0"},
-			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow out on docker0 from 192.0.2.0/24 to any port 80 proto tcp\n  nobody else | default: deny incoming\n"), one)},
+			all(ssh(nobody), web("  192.0.2.0/24 | ufw: route allow out on docker0 from 192.0.2.0/24 to any port 80 proto tcp\n  nobody else | default: deny incoming\n"), one) +
+				"container web: \"ufw: route allow out on docker0 from 192.0.2.0/24 to any port 80 proto tcp\" lets senders in to its own address 172.17.0.2, whether a port is published or not; since version 28 Docker drops that unless the network is routed\n"},
 		{"a route rule names another bridge", []string{"route:allow tcp 80 0.0.0.0/0 any 192.0.2.0/24 out_eth9"}, all(ssh(nobody), web(nobody), one)},
 		{"a route rule names another container", []string{"route:allow tcp 80 172.17.0.3 any 192.0.2.0/24 in"}, all(ssh(nobody), web(nobody), one)},
 	}
@@ -265,13 +267,13 @@ func TestExplain(t *testing.T) {
 		{"sshd", "tcp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Allow, Why: "ufw: allow 22,80/tcp", What: "sshd", Host: true}},
 		{"nobody there", "udp", "198.51.100.9", "eth0", "203.0.113.1:22", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", Note: "nothing listens there", Host: true}},
 		{"the container's own address", "tcp", "198.51.100.9", "eth0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Deny, Why: "default: deny incoming", What: "container web"}},
-		{"a container asks another", "tcp", "172.17.0.5", "docker0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Docker, Why: "sent by a container", What: "container web"}},
+		{"a container asks another", "tcp", "172.17.0.5", "docker0", "172.17.0.2:80", firewall.Answer{Verdict: firewall.Docker, Why: "within one bridge", What: "container web"}},
 		{"a container asks the host", "tcp", "172.17.0.5", "docker0", "203.0.113.1:7000", firewall.Answer{
 			Verdict: firewall.Allow, Why: "policies.hcl:9 allow_from_containers: 7000/tcp", What: "unknown process", Host: true}},
 		{"somebody else asks the host for that", "tcp", "192.0.2.9", "eth0", "203.0.113.1:7000", firewall.Answer{
 			Verdict: firewall.Deny, Why: "default: deny incoming", What: "unknown process", Host: true}},
 		{"IPv6 through docker-proxy", "tcp", "2001:db8:1::9", "eth0", "[2001:db8:1::1]:9090", firewall.Answer{
-			Verdict: firewall.Allow, Why: "ufw: allow 9090/tcp", What: "container old", Note: "taken in by docker-proxy: ufw's rules for the host itself decide", Host: true}},
+			Verdict: firewall.Allow, Why: "ufw: allow 9090/tcp", What: "container old", Note: "taken in by docker-proxy: to the rules it is a port of the host itself", Host: true}},
 	}
 	back, _ := firewall.Loaded(program.Rules(), []resource.Family{resource.IPv4, resource.IPv6})
 	readBack, err := firewall.Look(back, f, s)
@@ -459,9 +461,11 @@ func TestLoadedCountsOnlyRulesThatAreInForce(t *testing.T) {
 	f, s := exposedHost(activeUFW("limit tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in"))
 	f.IPv6 = false
 	rules := compile(t, block("ufw"), f).Rules()
-	guard, filter := rules[0], rules[1]
+	guard, filter, behind := rules[0], rules[1], rules[2]
 	unhooked, drifted, broken, printed := filter, filter, filter, filter
 	unhooked.Hooks = nil
+	aside := filter
+	aside.Hooks = filter.Hooks[:1] // DOCKER-USER -> MOLO
 	drifted.Drift = []string{"--A MOLO-IN -j DROP"}
 	broken.Chains = append([]resource.Chain{{Name: "MOLO-IN", Rules: []resource.Rule{{Spec: "-m set --match-set bad src -j DROP"}}}}, filter.Chains[:2]...)
 	printed.Digest, printed.Chains = "", []resource.Chain{ // as iptables 1.8.9 prints
@@ -481,13 +485,16 @@ func TestLoadedCountsOnlyRulesThatAreInForce(t *testing.T) {
 	}{
 		{"all of it", rules, limit, 0},
 		{"nothing", nil, open, 1},
-		{"the filter without the guard", []resource.Rules{filter}, limit, 1},
-		{"the guard without the filter", []resource.Rules{guard}, open, 0},
+		{"the filter without the guard", []resource.Rules{filter, behind}, limit, 1},
+		{"the filter without what stands behind it", []resource.Rules{guard, filter}, limit, 1},
+		{"only what stands behind the filter", []resource.Rules{behind}, limit, 2},
+		{"the guard without the filter", []resource.Rules{guard}, open, 1},
+		{"a filter to which nothing leads from FORWARD", []resource.Rules{guard, aside, behind}, limit, 1},
 		{"a filter that nothing leads to", []resource.Rules{unhooked}, open, 1},
 		{"a filter that somebody changed", []resource.Rules{drifted}, open, 2},
 		{"a filter that somebody changed behind a guard", []resource.Rules{guard, drifted}, open, 1},
 		{"a rule that is not molo's", []resource.Rules{broken}, open, 2},
-		{"a filter that is not remembered", []resource.Rules{guard, printed}, "to 203.0.113.2, 5 connections in 30 s, nobody else", 0},
+		{"a filter that is not remembered", []resource.Rules{guard, printed}, "to 203.0.113.2, 5 connections in 30 s, nobody else", 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -509,5 +516,100 @@ func TestLoadedCountsOnlyRulesThatAreInForce(t *testing.T) {
 				t.Errorf("port 8080: %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestWhatDockerProxyTakesInObeysThePolicy is about [::]:9090, whose container has no IPv6.
+func TestWhatDockerProxyTakesInObeysThePolicy(t *testing.T) {
+	inactive := facts.UFW{Installed: true, Conf: "ENABLED=no\n", Defaults: denyDefault}
+	opens := publish(7, "shop", "tcp", "9090", "2001:db8:1::/64")
+	tests := []struct {
+		name   string
+		policy *policy.Firewall
+		ufw    facts.UFW
+		want   string
+	}{
+		{"ufw inactive: shut", block("ufw"), inactive, "nobody"},
+		{"ufw inactive: a publish block opens", block("ufw", opens), inactive, "2001:db8:1::/64, nobody else"},
+		{"closed: ufw's rules do not count", block("closed"), activeUFW("allow tcp 9090 ::/0 any ::/0 in"), "nobody"},
+		{"closed: a publish block opens", block("closed", opens), activeUFW(), "2001:db8:1::/64, nobody else"},
+		{"ufw allows", block("ufw"), activeUFW("allow tcp 9090 ::/0 any ::/0 in"), "everybody"},
+		{"a publish block opens beside ufw", block("ufw", opens), activeUFW(), "2001:db8:1::/64, nobody else"},
+		{"ufw denies by default", block("ufw"), activeUFW(), "nobody"},
+		{"a publish block for another port", block("ufw", publish(7, "shop", "tcp", "9091", "")), activeUFW(), "nobody"},
+		{"or another protocol", block("ufw", publish(7, "shop", "udp", "9090", "")), activeUFW(), "nobody"},
+		{"a trusted interface", amended(block("ufw"), func(p *policy.Firewall) { p.TrustedInterfaces = set([]string{"wg0"}) }), activeUFW(), "on wg0, nobody else"},
+		{"ufw inactive, follow", amended(block("ufw"), func(p *policy.Firewall) { p.WhenUFWInactive = set("follow") }), inactive, "everybody"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f, s := exposedHost(test.ufw)
+			planned := compile(t, test.policy, f)
+			loaded, _ := firewall.Loaded(planned.Rules(), bothFamilies())
+			for name, program := range map[string]*firewall.Program{"planned": planned, "loaded": loaded} {
+				v, err := firewall.Look(program, f, s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := ""
+				for _, e := range v.Exposures {
+					if e.Port == 9090 {
+						got = strings.Join(e.Words(), ", ")
+					}
+				}
+				if got != test.want {
+					t.Errorf("%s: %q, want %q", name, got, test.want)
+				}
+			}
+		})
+	}
+}
+
+func amended(p *policy.Firewall, change func(*policy.Firewall)) *policy.Firewall {
+	change(p)
+	return p
+}
+
+func TestAContainersOwnAddressIsDockersToOpenSinceVersion28(t *testing.T) {
+	f, s := exposedHost(activeUFW("route:allow tcp 80 172.17.0.2 any 0.0.0.0/0 in"))
+	for major, want := range map[int]firewall.Verdict{26: firewall.Allow, 28: firewall.Docker} {
+		f.Docker.Major = major
+		v, err := firewall.Look(compile(t, block("ufw"), f), f, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := firewall.Question{Protocol: "tcp", From: netip.MustParseAddr("192.0.2.9"), In: "eth0", To: netip.MustParseAddrPort("172.17.0.2:80")}
+		if got := v.Explain(q); got.Verdict != want || (got.Note == "") != (major < 28) {
+			t.Errorf("Docker %d: %+v, want %s", major, got, want)
+		}
+	}
+}
+
+// TestPortsArePublishedOnTheNetworkOfTheDefaultRoute connects a container to more networks.
+func TestPortsArePublishedOnTheNetworkOfTheDefaultRoute(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*facts.Docker)
+		want   string // who reaches 8080 by a rule for docker0
+	}{
+		{"the first by name", func(*facts.Docker) {}, "everybody"},
+		{"one that comes before it", func(d *facts.Docker) { d.Networks[1].Name, d.Containers[0].Endpoints[0].Network = "alpha", "alpha" }, "nobody"},
+		{"one that comes before it and is internal", func(d *facts.Docker) {
+			d.Networks[1].Name, d.Containers[0].Endpoints[0].Network, d.Networks[1].Internal = "alpha", "alpha", true
+		}, "everybody"},
+		{"one with a priority", func(d *facts.Docker) { d.Containers[0].Endpoints[2].Priority = 1 }, "nobody"},
+	}
+	for _, test := range tests {
+		f, s := exposedHost(activeUFW("route:allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 out_docker0"))
+		test.change(&f.Docker)
+		v, err := firewall.Look(compile(t, block("ufw"), f), f, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range v.Exposures {
+			if got := strings.Join(e.Words(), ", "); e.Port == 8080 && e.Address.Is4() && got != test.want {
+				t.Errorf("%s: %s, want %s", test.name, got, test.want)
+			}
+		}
 	}
 }

@@ -20,8 +20,8 @@ func Loaded(have []resource.Rules, families []resource.Family) (*Program, []Find
 	var findings []Finding
 	for _, family := range families {
 		inForce := false
-		// The guard knows neither limits nor rejects, so the filter is asked first.
-		for _, layout := range []layout{filterLayout(false), guardLayout()} {
+		// The guard knows neither limits nor rejects, so it is asked last.
+		for _, layout := range []layout{filterLayout(false), lastLayout(), guardLayout()} {
 			rules, ok := standing(have, family, layout)
 			if !ok {
 				continue
@@ -33,6 +33,7 @@ func Loaded(have []resource.Rules, families []resource.Family) (*Program, []Find
 			}
 			program.Families = append(program.Families, lists)
 			inForce = true
+			findings = append(findings, lastFault(have, lists)...)
 			break
 		}
 		findings = append(findings, faults(have, family, inForce)...)
@@ -46,12 +47,18 @@ func tableOf(r resource.Rules) string { return string(r.Family) + " " + r.Table 
 // them.
 func standing(have []resource.Rules, family resource.Family, l layout) (resource.Rules, bool) {
 	for _, r := range have {
-		hooked := slices.ContainsFunc(r.Hooks, func(h resource.Hook) bool { return h.To == l.chain })
-		if r.Family == family && r.Table == l.table && hooked && len(r.Drift) == 0 {
+		if r.Family == family && r.Table == l.table && onThePath(r.Hooks, l.chain) && len(r.Drift) == 0 {
 			return r, true
 		}
 	}
 	return resource.Rules{}, false
+}
+
+// onThePath reports whether packets get from FORWARD to a chain.
+func onThePath(hooks []resource.Hook, chain string) bool {
+	return slices.ContainsFunc(hooks, func(h resource.Hook) bool {
+		return h.To == chain && (h.From == "FORWARD" || onThePath(hooks, h.From))
+	})
 }
 
 // faults says what is wrong with the chains of a family.
@@ -63,10 +70,24 @@ func faults(have []resource.Rules, family resource.Family, inForce bool) []Findi
 			What: "molo's rules are not in force: every port that Docker publishes is open to everybody",
 		})
 	}
+	changed := false
 	for _, r := range have {
 		if r.Family == family && len(r.Drift) > 0 {
+			changed = changed || r.Table == "filter"
 			all = append(all, Finding{Where: tableOf(r), What: "somebody changed molo's rules: " + r.Drift[0], Hint: "molo apply"})
 		}
+	}
+	if slices.ContainsFunc(have, func(r resource.Rules) bool { return r.Family == family && r.Elsewhere }) {
+		all = append(all, Finding{
+			Where: string(family) + "tables", Hint: "molo apply",
+			What: "rules of molo's are left in the other flavour of iptables, which Docker does not use, and still drop",
+		})
+	}
+	if _, filtered := standing(have, family, filterLayout(false)); inForce && !filtered && !changed {
+		all = append(all, Finding{
+			Where: string(family) + " filter", Hint: "molo apply",
+			What: "nothing leads to molo's rules in the filter table: only the guards hold",
+		})
 	}
 	if _, guarded := standing(have, family, guardLayout()); inForce && !guarded {
 		all = append(all, Finding{
@@ -75,6 +96,17 @@ func faults(have []resource.Rules, family resource.Family, inForce bool) []Findi
 		})
 	}
 	return all
+}
+
+// lastFault says that nothing stands behind the filter where something should.
+func lastFault(have []resource.Rules, lists Family) []Finding {
+	if _, ok := standing(have, lists.Family, lastLayout()); ok || !lists.needsLast() {
+		return nil
+	}
+	return []Finding{{
+		Where: string(lists.Family) + " security", Hint: "molo apply",
+		What: "the second guard is not in force: ports that ufw rejects or limits open for a moment when Docker restarts or ufw reloads",
+	}}
 }
 
 // readBack turns the chains of one table into the lists that they were made of.
@@ -101,9 +133,12 @@ func readBack(rules resource.Rules, l layout) (Family, error) {
 			if rule.Verdict == "" {
 				continue // logs or counts
 			}
+			if c.Name == hostChainName && strings.HasSuffix(r.Spec, "-j RETURN") {
+				rule.Verdict = Pass
+			}
 			if rule.Verdict == Allow && (c.Name == l.chain || c.Name == l.chain+"-TO") {
 				rule.Verdict = Pass
-				if rule.Match.In != "" && rule.Match.Out == "" {
+				if m := rule.Match; m.In != "" && (m.Out == "" || m.Out == m.In) {
 					rule.Verdict = Docker
 				}
 			}
@@ -124,6 +159,8 @@ func parseSpec(spec string) (Rule, error) {
 	if err != nil {
 		return r, err
 	}
+	counted := slices.Contains(words, "--update")
+	words, midway := withoutSYN(words)
 	for len(words) > 0 {
 		if len(words) == 1 && !alone(words[0]) {
 			return r, fmt.Errorf("rule not understood: %s", spec)
@@ -137,7 +174,33 @@ func parseSpec(spec string) (Rule, error) {
 		}
 		words = words[2:]
 	}
+	if counted {
+		r.Verdict = Limit
+	}
+	if midway {
+		r.Match.State = Midway
+	}
 	return r, nil
+}
+
+// withoutSYN takes out the match of packets that begin no connection, as it is written or
+// as iptables prints it.
+func withoutSYN(words []string) ([]string, bool) {
+	for _, match := range [][]string{{"!", "--syn"}, {"!", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN"}} {
+		for i := range words {
+			if rest, ok := cutPrefix(words[i:], match); ok {
+				return slices.Concat(words[:i], rest), true
+			}
+		}
+	}
+	return words, false
+}
+
+func cutPrefix(words, prefix []string) ([]string, bool) {
+	if len(words) < len(prefix) || !slices.Equal(words[:len(prefix)], prefix) {
+		return nil, false
+	}
+	return words[len(prefix):], true
 }
 
 // splitSpec splits at spaces; a word in quotes may have some.

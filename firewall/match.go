@@ -17,6 +17,9 @@ const (
 	UDP Protocol = 17
 )
 
+// SCTP is a protocol that Docker publishes and UFW has no name for.
+const SCTP Protocol = 132
+
 // protocols lists what UFW 0.36 knows by name (supported_protocols in its util.py).
 func protocols() []Protocol { return []Protocol{0, TCP, UDP, 2, 41, 47, 50, 51, 112} }
 
@@ -75,6 +78,9 @@ const (
 	New         State = "new"
 	Established State = "established"
 	Invalid     State = "invalid"
+	// Midway is of a TCP connection whose beginning conntrack has not seen, or has been
+	// told to forget: NEW to it, but no SYN.
+	Midway State = "midway"
 )
 
 // Match is a set of packets. A field with the zero value matches everything.
@@ -127,6 +133,8 @@ func (m Match) conntrack() []string {
 	switch {
 	case m.State == Established:
 		return []string{"-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"}
+	case m.State == Midway:
+		return []string{"-m", "conntrack", "--ctstate", "NEW", "-m", "tcp", "!", "--syn"}
 	case m.State != "":
 		return []string{"-m", "conntrack", "--ctstate", strings.ToUpper(string(m.State))}
 	case !m.Published:

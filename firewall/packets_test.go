@@ -187,7 +187,7 @@ func TestPackets(t *testing.T) {
 			w.load(t, program)
 			check(t, w.attempts(), program)
 			t.Run("rules of others in DOCKER-USER still hold", func(t *testing.T) { w.testOthers(t) })
-			t.Run("the guard alone holds what is denied", func(t *testing.T) { w.testGuardAlone(t, program) })
+			t.Run("the guards hold while the filter is off the path", func(t *testing.T) { w.testGuards(t) })
 		})
 	}
 }
@@ -209,17 +209,23 @@ func (w *world) testOthers(t *testing.T) {
 }
 
 // testGuardAlone takes DOCKER-USER off the path, as dockerd does while it restarts.
-func (w *world) testGuardAlone(t *testing.T, p *firewall.Program) {
-	for _, family := range bothFamilies() {
-		w.host.restore(t, w.tool(family, "restore"), "*filter\n-D FORWARD -j DOCKER-USER\nCOMMIT\n")
-	}
+// testGuards takes the filter off the path, as dockerd 28 does when it restarts.
+func (w *world) testGuards(t *testing.T) {
+	w.withoutFilter(t)
 	attempts := w.attempts()
 	for _, a := range attempts {
 		if a.want == refused {
-			a.want = open // REJECT takes the filter
+			a.want = silent // REJECT takes the filter
 		}
 	}
 	check(t, attempts, nil)
+}
+
+func (w *world) withoutFilter(t *testing.T) {
+	t.Helper()
+	for _, family := range bothFamilies() {
+		w.host.restore(t, w.tool(family, "restore"), "*filter\n-D FORWARD -j DOCKER-USER\nCOMMIT\n")
+	}
 }
 
 func TestPacketsWithDockersNftables(t *testing.T) {
@@ -245,6 +251,29 @@ func TestPacketsWithDockersNftables(t *testing.T) {
 				}
 			}
 			check(t, attempts, nil)
+		})
+	}
+}
+
+func TestALimitHoldsWhileTheFilterIsOffThePath(t *testing.T) {
+	t.Parallel()
+	for _, flavour := range flavours() {
+		t.Run(flavour, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, flavour)
+			w.publish(t, publishAll(2222)...)
+			w.load(t, compile(t, block("ufw"), dockerHost(activeUFW(tuplesFor("limit any 2222 ANY any ANY in")...))))
+			w.withoutFilter(t)
+			for _, family := range bothFamilies() {
+				for i := range 7 {
+					a := w.attempt(family, firewall.TCP, "INTERNET", "HOST:2222", 0)
+					if a.want = open; i >= 5 {
+						a.want = silent
+					}
+					a.name = fmt.Sprintf("connection %d, %s", i+1, a.name)
+					check(t, []*attempt{a}, nil)
+				}
+			}
 		})
 	}
 }

@@ -36,7 +36,7 @@ type Family struct {
 	From   []Rule // where packets come from: existing connections and containers are done with
 	To     []Rule // where they go to: all that is not addressed to a container is done with
 	In     []Rule // who may reach containers
-	Host   []Rule // what containers may reach of the host itself; all else is UFW's to say
+	Host   []Rule // what is sent to the host itself and is not UFW's to say
 	Quiet  bool   // connections over a limit are not logged
 }
 
@@ -52,13 +52,16 @@ type Program struct {
 }
 
 // Rules renders the program, in the order in which it has to be committed: IPv4
-// before IPv6, in each the guard before the filter.
+// before IPv6, in each the guard before the filter, and last what only some programs need.
 func (p *Program) Rules() []resource.Rules { return p.rules(usualShape()) }
 
 func (p *Program) rules(s shape) []resource.Rules {
 	var all []resource.Rules
 	for _, f := range p.Families {
 		all = append(all, guardLayout().rules(f, s), filterLayout(p.Nftables).rules(f, s))
+		if f.needsLast() {
+			all = append(all, lastLayout().rules(f, s))
+		}
 	}
 	return all
 }

@@ -14,6 +14,9 @@ type layout struct {
 	chain   string             // first of the chains, and prefix of the others' names
 	targets map[Verdict]string // but for those that are several rules: Limit
 	refuses bool               // REJECT is possible
+	silent  bool               // another table logs
+	counts  string             // how a Limit counts: the name of its list
+	over    string             // and what it does over the limit
 }
 
 // filterLayout hooks into DOCKER-USER. RETURN goes back there, where the rules of
@@ -28,7 +31,7 @@ type layout struct {
 // what may pass is accepted there; Docker's own tables still have their say.
 func filterLayout(nftables bool) layout {
 	l := layout{
-		table: "filter", chain: "MOLO", refuses: true,
+		table: "filter", chain: "MOLO", refuses: true, counts: "MOLO", over: "--seconds 30 --hitcount 6 -g MOLO-LIMIT",
 		hooks: []resource.Hook{
 			{From: "DOCKER-USER", To: "MOLO"},
 			{From: "FORWARD", To: "DOCKER-USER", Place: resource.BeforeDocker},
@@ -43,8 +46,9 @@ func filterLayout(nftables bool) layout {
 }
 
 // guardLayout hooks into FORWARD of the mangle table, which Docker never touches
-// and UFW only with MANAGE_BUILTINS=yes. REJECT is illegal there, and counting a
-// connection twice would halve a limit, so both are left to the filter.
+// and UFW only with MANAGE_BUILTINS=yes. It comes before the filter, where a DROP would
+// make silence of what the filter refuses; REJECT is illegal there. So that and limits
+// are left to the filter and to what comes last.
 func guardLayout() layout {
 	back := "-j RETURN"
 	return layout{
@@ -52,6 +56,25 @@ func guardLayout() layout {
 		hooks:   []resource.Hook{{From: "FORWARD", To: "MOLO-GUARD"}},
 		targets: map[Verdict]string{Pass: back, Docker: back, Allow: back, Limit: back, Reject: back, Deny: "-j DROP"},
 	}
+}
+
+// lastLayout hooks into FORWARD of the security table, behind the filter: what UFW rejects
+// or limits and still gets there has met no filter of molo's, and is dropped. Docker and
+// UFW never touch this table. A limit has a list of its own here, in which those count
+// that the filter let through; a second of slack, or else the last tick of the clock could
+// stop one of them.
+func lastLayout() layout {
+	back := "-j RETURN"
+	return layout{
+		table: "security", chain: "MOLO-LAST", silent: true, counts: "MOLO-LAST", over: "--seconds 29 --hitcount 6 -j DROP",
+		hooks:   []resource.Hook{{From: "FORWARD", To: "MOLO-LAST"}},
+		targets: map[Verdict]string{Pass: back, Docker: back, Allow: back, Reject: "-j DROP", Deny: "-j DROP"},
+	}
+}
+
+// needsLast reports whether there is something that the guard leaves to the filter.
+func (f Family) needsLast() bool {
+	return slices.ContainsFunc(f.In, func(r Rule) bool { return r.Verdict == Reject || r.Verdict == Limit })
 }
 
 // rules renders the program of one family. The chains are entered with -g, so that
@@ -79,14 +102,15 @@ func (l layout) rules(f Family, s shape) resource.Rules {
 	return resource.Rules{Family: f.Family, Table: l.table, Hooks: hooks, Chains: chains, Digest: digest}
 }
 
-// hostChainName is the chain for what containers send to the host itself.
+// hostChainName is the chain for what is sent to the host itself.
 const hostChainName = "MOLO-HOST"
 
-// hostChain accepts what containers may reach of the host; the rest goes on to UFW.
+// hostChain decides on what is sent to the host itself, as far as that is not left to UFW.
 func hostChain(list []Rule) resource.Chain {
 	chain := resource.Chain{Name: hostChainName}
+	targets := map[Verdict]string{Allow: " -j ACCEPT", Deny: " -j DROP", Pass: " -j RETURN"}
 	for _, r := range list {
-		chain.Rules = append(chain.Rules, resource.Rule{Spec: r.Match.spec() + " -j ACCEPT", Why: r.Why})
+		chain.Rules = append(chain.Rules, resource.Rule{Spec: r.Match.spec() + targets[r.Verdict], Why: r.Why})
 	}
 	return chain
 }
@@ -112,7 +136,7 @@ func (l layout) kernelRules(f Family, r Rule, onward string) []resource.Rule {
 // becomes. The guard only logs what it drops itself.
 func (l layout) tails(f Family, r Rule, onward string) []string {
 	var tails []string
-	if r.Log && (l.refuses || r.Verdict == Deny) {
+	if r.Log && !l.silent && (l.refuses || r.Verdict == Deny) {
 		tails = append(tails, logTail(r.Verdict))
 	}
 	target, simple := l.targets[r.Verdict]
@@ -155,13 +179,13 @@ func rejectTail(p Protocol) string {
 // outlives a reload of the rules, because a rule of the new set refers to it before
 // the last one of the old set is gone.
 func (l layout) limitTails(f Family) []string {
-	list := "-m recent --name MOLO"
+	list := "-m recent --name " + l.counts
 	if f.Family == resource.IPv6 {
 		list += "6"
 	}
 	return []string{
 		list + " --set",
-		list + " --update --seconds 30 --hitcount 6 -g " + l.chain + "-LIMIT",
+		list + " --update " + l.over,
 		l.targets[Allow],
 	}
 }

@@ -59,6 +59,8 @@ func readRule(spec string) (kernelRule, error) {
 		i++
 		switch option {
 		case "-m", "--comment", "--limit", "--limit-burst", "--reject-with", "--name", "--seconds":
+		case "!": // and "--syn"
+			k.checks = append(k.checks, func(p firewall.Packet) bool { return p.State == firewall.Midway })
 		case "--set": // counts, and matches
 			i--
 		case "--update":
@@ -145,6 +147,8 @@ func readState(value string) (func(firewall.Packet) bool, error) {
 	switch value {
 	case "DNAT":
 		return func(p firewall.Packet) bool { return p.Original.IsValid() }, nil
+	case "NEW":
+		return func(p firewall.Packet) bool { return p.State == firewall.New || p.State == firewall.Midway }, nil
 	case "INVALID":
 		return func(p firewall.Packet) bool { return p.State == firewall.Invalid }, nil
 	case "RELATED,ESTABLISHED":

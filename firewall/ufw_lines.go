@@ -147,7 +147,7 @@ func readLine(text string) (options, bool) {
 	if err != nil {
 		return nil, false
 	}
-	o := options{}
+	o, modules := options{}, []string{}
 	for len(words) > 0 {
 		if alone(words[0]) {
 			o[words[0]], words = "", words[1:]
@@ -159,9 +159,12 @@ func readLine(text string) (options, bool) {
 		name, value := words[0], words[1]
 		words = words[2:]
 		switch name {
+		case "-m":
+			modules = append(modules, value)
+			continue
 		case "--dports", "--sports": // of the match multiport
 			name = strings.TrimSuffix(name, "s")
-		case "-m", "--comment", "--reject-with", "--log-prefix":
+		case "--comment", "--reject-with", "--log-prefix":
 			continue
 		}
 		if _, twice := o[name]; twice {
@@ -169,5 +172,20 @@ func readLine(text string) (options, bool) {
 		}
 		o[name] = value
 	}
+	for _, module := range modules {
+		if !o.uses(module) {
+			o["-m "+module] = ""
+		}
+	}
 	return o, true
+}
+
+// uses reports whether a match is one that only does what the options that UFW writes for
+// it say: "-m socket" stops packets by itself, and so does "-m limit" without a number.
+func (o options) uses(module string) bool {
+	needs := map[string][]string{
+		"comment": {}, "multiport": {"--dport", "--sport"}, "limit": {"--limit"}, "conntrack": {"--ctstate"}, "recent": {"--set", "--update"},
+	}
+	wanted, known := needs[module]
+	return known && (len(wanted) == 0 || slices.ContainsFunc(wanted, func(option string) bool { _, ok := o[option]; return ok }))
 }

@@ -114,13 +114,15 @@ func TestParseUFWLeavesOutAnAllowItDoesNotUnderstand(t *testing.T) {
 func TestARuleThatWasEditedOpensNothing(t *testing.T) {
 	whole := ruleFile("allow any 80 0.0.0.0/0 any 192.0.2.0/24 in")
 	tests := map[string][2]string{
-		"another port":      {"-p tcp --dport 80", "-p tcp --dport 81"},
-		"another protocol":  {"-p tcp --dport 80", "-p udp --dport 80"},
-		"a narrower source": {"-p udp --dport 80 -s 192.0.2.0/24", "-p udp --dport 80 -s 192.0.2.1"},
-		"a condition more":  {"-p tcp --dport 80", "-p tcp --dport 80 -i eth0"},
-		"no rule for UDP":   {"-A ufw-user-input -p udp --dport 80 -s 192.0.2.0/24 -j ACCEPT\n", ""},
-		"another chain":     {"-A ufw-user-input -p tcp", "-A ufw-user-output -p tcp"},
-		"a state":           {"-j ACCEPT", "-m conntrack --ctstate RELATED -j ACCEPT"},
+		"another port":       {"-p tcp --dport 80", "-p tcp --dport 81"},
+		"another protocol":   {"-p tcp --dport 80", "-p udp --dport 80"},
+		"a narrower source":  {"-p udp --dport 80 -s 192.0.2.0/24", "-p udp --dport 80 -s 192.0.2.1"},
+		"a condition more":   {"-p tcp --dport 80", "-p tcp --dport 80 -i eth0"},
+		"no rule for UDP":    {"-A ufw-user-input -p udp --dport 80 -s 192.0.2.0/24 -j ACCEPT\n", ""},
+		"another chain":      {"-A ufw-user-input -p tcp", "-A ufw-user-output -p tcp"},
+		"a match more":       {"-p tcp --dport 80", "-p tcp -m socket --dport 80"},
+		"a match of its own": {"-p udp --dport 80", "-p udp -m limit --dport 80"},
+		"a state":            {"-j ACCEPT", "-m conntrack --ctstate RELATED -j ACCEPT"},
 	}
 	for name, edit := range tests {
 		t.Run(name, func(t *testing.T) {

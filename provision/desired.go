@@ -129,7 +129,7 @@ func marked(part string) []resource.ID {
 	case PartConfinement:
 		return []resource.ID{resource.File{Path: Confinement}.ID()}
 	case PartFirewall:
-		return []resource.ID{"rules:ip/mangle", "rules:ip/filter", "rules:ip6/mangle", "rules:ip6/filter"}
+		return []resource.ID{"rules:ip/mangle", "rules:ip/filter", "rules:ip/security", "rules:ip6/mangle", "rules:ip6/filter", "rules:ip6/security"}
 	case PartNginx:
 		return []resource.ID{resource.Tree{Dir: nginx.Dir}.ID(), resource.File{Path: nginx.Entry}.ID()}
 	}

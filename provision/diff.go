@@ -174,7 +174,12 @@ func cause(want resource.Resource, memory Memory) Cause {
 
 // released returns the changes that give back what the policy no longer asks for:
 // what was there before molo returns, unless somebody has changed it since.
+//
+// Where the firewall's rules stay whatever they are, they stay in all tables.
 func released(part Part, have Have, memory Memory) []Change {
+	if slices.ContainsFunc(part.Want, func(w Wanted) bool { return w.Keep && w.ID().Kind() == "rules" }) {
+		return nil
+	}
 	var changes []Change
 	for _, id := range unique(slices.Concat(memory.ownedBy(part.Name), marked(part.Name))) {
 		isWanted := slices.ContainsFunc(part.Want, func(w Wanted) bool { return w.ID() == id })

@@ -24,7 +24,7 @@ func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 		return part, nil
 	}
 	if slices.ContainsFunc(f.Unknown, func(u facts.Unread) bool { return u.Part == PartFirewall }) {
-		return part, nil // the plan says what could not be read
+		return shut(p, f) // the plan says what could not be read
 	}
 	program, err := firewall.Compile(p, f)
 	if err != nil {
@@ -50,23 +50,33 @@ func firewallPart(p *policy.Firewall, f facts.Facts) (Part, error) {
 	return part, nil
 }
 
-// shutPart is what holds while the rules can't be made, because of why: rules that are
-// loaded stay, whatever they are; where there are none, as after a boot, published
-// ports are shut.
+// shutPart is what holds while the rules can't be made, because of why.
 func shutPart(p *policy.Firewall, f facts.Facts, why error) (Part, error) {
 	if p == nil || why == nil {
 		return Part{}, why
 	}
+	part, err := shut(p, f)
+	part.Violations = []string{why.Error()}
+	return part, err
+}
+
+// shut leaves rules that are loaded as they are, whatever they are; where there are none,
+// as after a boot, published ports are shut.
+func shut(p *policy.Firewall, f facts.Facts) (Part, error) {
 	program, err := firewall.Shut(p, f, "ufw's rules could not be read")
 	if err != nil {
 		return Part{}, err
 	}
-	part := Part{Name: PartFirewall, Stays: true, Program: program, Violations: []string{why.Error()}}
+	part := Part{Name: PartFirewall, Stays: true, Program: program}
 	for _, rules := range program.Rules() {
 		part.Want = append(part.Want, Wanted{rules, From(p.Range), true})
 	}
 	return part, nil
 }
+
+// Bridges returns the names of Docker's bridges in rules of the filter table, those apart
+// that were not trusted.
+func Bridges(r resource.Rules) (docker, untrusted []string) { return firewall.Bridges(r) }
 
 // effects says what the changes of the firewall's rules mean for published ports.
 // What can't be said is a note: it must not stop an uninstall.
@@ -101,7 +111,4 @@ func families(f facts.Facts) []resource.Family {
 }
 
 // Denies reports whether the rules would refuse a connection if it were made now.
-func (a Activation) Denies(f facts.Flow) bool {
-	verdict, _ := a.Rules.Decide(packetOf(f))
-	return verdict == firewall.Deny || verdict == firewall.Reject
-}
+func (a Activation) Denies(f facts.Flow) bool { return a.Rules.Ends(packetOf(f), f.Links) }

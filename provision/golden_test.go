@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,7 +82,7 @@ func planOf(t *testing.T, archive *txtar.Archive) string {
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}
-	have := provision.Have{State: map[resource.ID]resource.Resource{}, Unread: f.Unknown}
+	have := provision.Have{State: map[resource.ID]resource.Resource{}, Unread: f.Unknown, Blind: blind(parts, f)}
 	for _, box := range boxes {
 		have.State[box.Resource.ID()] = box.Resource
 	}
@@ -92,4 +93,18 @@ func planOf(t *testing.T, archive *txtar.Archive) string {
 	}
 	out.WriteString(provision.Summary(outcomes) + "\n")
 	return out.String()
+}
+
+// blind lists the firewall's rules for those who may not read UFW's files either.
+func blind(parts []provision.Part, f facts.Facts) map[resource.ID]bool {
+	all := map[resource.ID]bool{}
+	denied := facts.Unread{What: "/etc/ufw/user.rules", Part: provision.PartFirewall, Why: "permission denied"}
+	for _, p := range parts {
+		for _, w := range p.Want {
+			if p.Name == provision.PartFirewall && slices.Contains(f.Unknown, denied) {
+				all[w.ID()] = true
+			}
+		}
+	}
+	return all
 }

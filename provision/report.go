@@ -113,6 +113,9 @@ func (s Step) hindrance() error {
 	if s.Empty() {
 		problems = append(problems, s.Part.violation())
 	}
+	if s.Part.Stays && !s.Empty() {
+		return errors.Join(problems...) // what shuts ports comes first, what is wrong is said after it
+	}
 	for _, u := range s.Unread {
 		problems = append(problems, fmt.Errorf("%s could not be read: %s", u.What, u.Why))
 	}

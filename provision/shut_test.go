@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"molo/firewall"
+	"molo/internal/facts"
 	"molo/internal/policy"
 	"molo/internal/resource"
 	"molo/provision"
@@ -57,6 +59,54 @@ func TestWithoutUsableRulesOfUFWNothingOpens(t *testing.T) {
 	if got := reach(loaded); got != "everybody because of ufw: allow 8080/tcp" {
 		t.Errorf("where rules were loaded, 8080 is reached by %s", got)
 	}
+}
+
+// TestWithoutUFWsFilesNothingOpens applies where ufw holds its lock for too long, and
+// where MANAGE_BUILTINS is set.
+func TestWithoutUFWsFilesNothingOpens(t *testing.T) {
+	locked := shop("allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in")
+	locked.Is.UFW = facts.UFW{Installed: true}
+	locked.Is.Unknown = []facts.Unread{{What: "/run/ufw.lock", Part: provision.PartFirewall, Why: "held"}}
+	builtins := shop("allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in")
+	builtins.Is.UFW.Defaults += "MANAGE_BUILTINS=yes\n"
+	for want, h := range map[string]*surfaced{"/run/ufw.lock could not be read": locked, "MANAGE_BUILTINS=yes": builtins} {
+		report, err := provision.Apply(t.Context(), h, h, firewallPolicy(t, policyText), provision.Options{})
+		if err != nil || report.Failed() == nil || !strings.Contains(report.Failed().Error(), want) {
+			t.Errorf("the apply says %v, error %v, want %q", report.Failed(), err, want)
+		}
+		program, _ := firewall.Loaded(stateOf(h), []resource.Family{resource.IPv4})
+		if len(program.Families) != 1 || program.Families[0].In[len(program.Families[0].In)-1].Verdict != firewall.Deny {
+			t.Errorf("%s: loaded are %+v", want, program.Families)
+		}
+	}
+}
+
+// TestWhatStandsBehindTheFilterStaysWithTheRest applies half a rule file where UFW rejects.
+func TestWhatStandsBehindTheFilterStaysWithTheRest(t *testing.T) {
+	h := shop("reject tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in")
+	p := firewallPolicy(t, policyText)
+	if report, err := provision.Apply(t.Context(), h, h, p, provision.Options{}); err != nil || report.Failed() != nil {
+		t.Fatal(err, report.Failed())
+	}
+	h.Is.UFW.Rules4 = "### RULES ###\n"
+	report, err := provision.Apply(t.Context(), h, h, p, provision.Options{})
+	if err != nil || report.Failed() == nil {
+		t.Errorf("half a file: %v, error %v", report.Failed(), err)
+	}
+	if h.State["rules:ip/security"] == nil {
+		t.Error("the second guard is gone")
+	}
+}
+
+// stateOf returns the rules that are loaded.
+func stateOf(h *surfaced) []resource.Rules {
+	var all []resource.Rules
+	for _, r := range h.State {
+		if rules, ok := r.(resource.Rules); ok {
+			all = append(all, rules)
+		}
+	}
+	return all
 }
 
 // TestOnlyTheNamedPartsHaveToBeRight has a daemon.json that nobody can merge into.

@@ -53,8 +53,8 @@ func writeOutcome(out *strings.Builder, o Outcome) {
 // writeChange writes one change; keys of one file stand together under its name.
 func writeChange(out *strings.Builder, c Change, group string) string {
 	lines := c.Lines()
-	if rules, ok := either(c).(resource.Rules); ok && rules.Table == "mangle" {
-		lines = nil // the guard: the same program as in the filter table
+	if rules, ok := either(c).(resource.Rules); ok && rules.Table != "filter" {
+		lines = nil // a guard: the same program as in the filter table
 	}
 	if c.ID.Kind() != "key" {
 		fmt.Fprintf(out, "  %s %s%s\n", c.Action().Sign(), c.Title(), join("  ", aside(c.because())))

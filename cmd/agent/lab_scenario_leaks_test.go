@@ -79,6 +79,15 @@ func (s *scene) momentsOfDocker() {
 		}
 		s.shut(s.restarts, s.shutPorts()...)
 	})
+	s.scenario(35, "so do one that UFW rejects and one over a limit", func(s *scene) {
+		s.ufw("reject 9090/tcp", "limit 8080/tcp")
+		s.shut(s.restarts, "W tcp 9090")
+		// The sixth within 30 s is over the limit, whichever table counts.
+		if got := s.leaks(s.restarts, "W tcp 8080"); got > 10 {
+			s.Errorf("%d connections to a port with a limit", got)
+		}
+		s.ufw()
+	})
 	s.scenario(36, "and while networks come and go", func(s *scene) {
 		s.shut(func() {
 			s.sh("for i in $(seq 20); do docker network create net$i && docker network rm net$i; done")
@@ -89,8 +98,8 @@ func (s *scene) momentsOfDocker() {
 // flushed leaves nothing of molo's but the guard.
 func (s *scene) flushed() {
 	s.scenario(42, "the guard holds when the filter table is flushed and dockerd restarts, and an apply restores the rest", func(s *scene) {
-		s.ufw("allow from " + s.stranger.Addr4.String() + " to any port 8090 proto tcp")
-		s.shut(func() { s.sh("iptables -F; ip6tables -F; " + restart) }, s.shutPorts()...)
+		s.ufw("allow from "+s.stranger.Addr4.String()+" to any port 8090 proto tcp", "reject 9090/tcp")
+		s.shut(func() { s.sh("iptables -F; ip6tables -F; " + restart) }, append(s.shutPorts(), "W tcp 9090")...)
 		s.apply()
 		s.expect(map[string]outcome{"W tcp 8080": silent, "W tcp 8090": open, "W tcp6 8090": silent})
 		s.molo(0, "plan", "--detailed-exitcode")
@@ -103,11 +112,12 @@ func (s *scene) flushed() {
 // rebooted polls from before the power is cut until the host is up again.
 func (s *scene) rebooted() {
 	s.firewallAtBoot()
+	s.sh("docker network create -o com.docker.network.bridge.name=mybr0 mine && docker run -d --name own --restart always --network mine -p 8095:80 server:1")
 	s.scenario(41, "no shut port is open at any moment of a boot", func(s *scene) {
 		s.ufw("allow 9090/tcp")
-		s.shut(func() { s.boots() }, s.shutPorts()...)
+		s.shut(func() { s.boots() }, append(s.shutPorts(), "W tcp 8095")...)
 		s.expect(map[string]outcome{
-			"W tcp 8080": silent, "W tcp 9090": open, "W tcp6 8090": silent, "W tcp " + s.address("web") + ":9": silent,
+			"W tcp 8080": silent, "W tcp 8095": silent, "W tcp 9090": open, "W tcp6 8090": silent, "W tcp " + s.address("web") + ":9": silent,
 		})
 		s.apply() // Docker 20.10 puts its IPv6 rules ahead of DOCKER-USER; the guard holds meanwhile
 		s.molo(0, "plan", "--detailed-exitcode")
@@ -140,13 +150,13 @@ func (s *scene) boots() {
 		s.Fatal(err)
 	}
 	s.addresses()
-	s.sh("timeout 60 sh -c 'until [ $(docker ps --quiet | wc -l) = 2 ]; do sleep 0.2; done'")
+	s.sh("timeout 60 sh -c 'until [ $(docker ps --quiet | wc -l) = 3 ]; do sleep 0.2; done'")
 }
 
 // tables is the text of all firewall tables, without counters.
 func (s *scene) tables() string {
 	s.Helper()
-	return s.sh("for table in filter nat mangle raw; do for six in '' 6; do echo ip$six $table; ip${six}tables -t $table -S; done; done")
+	return s.sh("for table in filter nat mangle raw security; do for six in '' 6; do echo ip$six $table; ip${six}tables -t $table -S; done; done")
 }
 
 // uninstalled comes first, as UFW and Docker change the order of their rules when they

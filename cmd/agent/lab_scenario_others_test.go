@@ -34,6 +34,27 @@ func (s *scene) pathsOfOthers() {
 	})
 }
 
+// namedLikeDockers makes a link for L that is called like a bridge of Docker's, as a
+// bridge, and as something else.
+func (s *scene) namedLikeDockers() {
+	s.scenario(59, "a link that is only named like a bridge of Docker's is outside", func(s *scene) {
+		s.ufw("allow from " + s.stranger.Addr4.String() + " to any port 8080 proto tcp")
+		s.sh("systemd-run --unit database2 /usr/local/bin/server -http :5433")
+		s.policy("firewall {\n  allow_from_containers = [\"5433/tcp\"]\n}\n")
+		web := s.address("web")
+		shut := map[string]outcome{"L tcp 8080": silent, "L tcp " + web + ":80": silent, "L tcp 5433": silent, "W tcp 8080": open}
+		s.apply()
+		was := s.lan.HostInterface
+		s.sh("ip link set " + was + " down; ip link set " + was + " name br-ex; ip link set br-ex up; ip addr add " + private + "/24 dev br-ex; ip route replace " + s.lan.Addr4.String() + " dev br-ex")
+		s.expect(shut)
+		s.apply()
+		s.expect(shut)
+		s.contain(true, "docker run --rm", s.stranger.HostAddr4.String()+":5433")
+		s.sh("ip link set br-ex down; ip link set br-ex name " + was + "; ip link set " + was + " up; ip addr add " + private + "/24 dev " + was + "; ip route replace " + s.lan.Addr4.String() + " dev " + was)
+		s.policy(firewallOnly)
+	})
+}
+
 // otherNetworks are networks that are not like docker0.
 func (s *scene) otherNetworks() {
 	s.scenario(54, "a bridge with a name of its own is covered", func(s *scene) {
@@ -43,9 +64,14 @@ func (s *scene) otherNetworks() {
 		s.ufw("allow 8095/tcp")
 		s.expect(map[string]outcome{"W tcp 8095": open})
 	})
-	s.scenario(54, "while Docker is down it is reported as a gap, unless extra_bridges names it", func(s *scene) {
+	s.scenario(54, "while Docker is down molo remembers it; without memory it is reported as a gap, unless extra_bridges names it", func(s *scene) {
 		s.ufw()
 		s.sh("systemctl stop docker.socket docker.service")
+		if r := s.molo(0, "apply"); strings.Contains(r.Stdout, "can't say whether bridge mybr0") {
+			s.Errorf("a bridge that Docker told of before is reported as a gap:\n%s", r.Stdout)
+		}
+		s.expect(map[string]outcome{"W tcp 8095": silent})
+		s.sh("rm -r /var/lib/molo/rules")
 		r := s.molo(0, "apply")
 		if !strings.Contains(r.Stdout, "mybr0") {
 			s.Errorf("the gap is not reported:\n%s", r.Stdout)

@@ -23,6 +23,7 @@ func TestScenariosOfPaths(t *testing.T) {
 		s.pathsFromContainers()
 		s.pathsBetweenNetworks()
 		s.pathsOfOthers()
+		s.namedLikeDockers()
 		s.otherNetworks()
 		s.frag()
 		s.isolated()
@@ -87,6 +88,18 @@ func (s *scene) pathsToContainers() {
 		s.ufw("allow 8081/tcp", "allow 80/tcp")
 		lo := s.address("lo")
 		s.expect(map[string]outcome{"W tcp " + lo + ":80": silent, "L tcp " + lo + ":80": silent})
+	})
+	s.scenario(60, "a published port leads to the network that the container's default route is on", func(s *scene) {
+		s.sh("docker network create aaa && docker network connect aaa web")
+		s.onlyUFW()
+		ip := strings.TrimSpace(s.sh("docker inspect -f '{{.NetworkSettings.Networks.aaa.IPAddress}}' web"))
+		s.ufw("route allow proto tcp from any to " + ip + " port 80")
+		s.expect(map[string]outcome{"W tcp 8080": open})
+		if r := s.molo(0, "exposure", "--from", s.stranger.Addr4.String(), "--to", s.stranger.HostAddr4.String()+":8080/tcp"); !strings.Contains(r.Stdout, "tcp on "+s.stranger.HostInterface+": allow") {
+			s.Errorf("molo says:\n%s", r.Stdout)
+		}
+		s.sh("docker network disconnect aaa web && docker network rm aaa")
+		s.ufw()
 	})
 	s.scenario(34, "a container on an internal network is shut", func(s *scene) {
 		s.sh("docker network create --internal inner && docker run -d --name inside --network inner server:1")

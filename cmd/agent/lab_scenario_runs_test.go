@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"regexp"
 	"strings"
 	"sync"
@@ -36,6 +37,33 @@ func (s *scene) heldConnections() {
 			s.expect(map[string]outcome{"W tcp 8080": silent})
 		}
 		s.policy(firewallOnly)
+	})
+	s.scenario(38, "nor does a container go on with it whose port is the one that it is published on", func(s *scene) {
+		s.sh("docker run -d --name same -p 9:9 server:1")
+		s.ufw("allow 9/tcp")
+		held := s.stream(9, "x")
+		defer held.Close()
+		s.ufw()
+		s.goesOn(held, false, "closing its port")
+		s.sh("docker rm -f same")
+	})
+	s.scenario(38, "a connection to a container's own address ends as well", func(s *scene) {
+		if !s.dockerBefore28() {
+			s.Skipf("SKIPPED: Docker of %s drops such packets itself", s.host.Release())
+		}
+		own := s.address("web")
+		s.ufw("route allow proto tcp from any to " + own + " port 80")
+		held := s.streamOf(netip.MustParseAddr(own), 80, "x")
+		defer held.Close()
+		s.ufw()
+		s.goesOn(held, false, "taking the route rule back")
+	})
+	s.scenario(38, "one that may have come in on a link that is allowed does not", func(s *scene) {
+		s.ufw("allow 8080/tcp")
+		held := s.streamOf(netip.MustParseAddr(private), 8080, "x")
+		defer held.Close()
+		s.ufw("allow in on " + s.lan.HostInterface + " to any port 8080 proto tcp")
+		s.goesOn(held, true, "allowing its port on the link that has the address only")
 	})
 }
 
@@ -155,6 +183,16 @@ func (s *scene) steady(during func(), names ...string) {
 }
 
 func (s *scene) brokenRuns() {
+	s.scenario(44, "a jump that is gone when it should be taken away costs one attempt, not the run", func(s *scene) {
+		s.ufw()
+		s.write("/usr/local/sbin/iptables-restore", "#!/bin/sh\n[ -e /run/raced ] || { touch /run/raced; iptables -D DOCKER-USER -j MOLO; }\nexec /usr/sbin/iptables-restore \"$@\"\n")
+		s.sh("chmod +x /usr/local/sbin/iptables-restore; iptables -I DOCKER-USER -j MOLO")
+		s.apply()
+		if got := s.sh("ls /run/raced; iptables -S DOCKER-USER"); strings.Count(got, "-j MOLO\n") != 1 {
+			s.Errorf("the jumps are:\n%s", got)
+		}
+		s.sh("rm /usr/local/sbin/iptables-restore")
+	})
 	s.scenario(43, "an apply that is killed leaves the old rules of a table or the new ones", func(s *scene) {
 		s.ufw("allow 8080/tcp", "allow 7000:7010/udp")
 		s.sh("cp -r /etc/ufw /root/fresh")

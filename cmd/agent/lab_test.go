@@ -291,7 +291,12 @@ func (w *world) survives(line string, port int) {
 // stream opens a connection on which the server goes on sending.
 func (w *world) stream(port int, host string) net.Conn {
 	w.Helper()
-	conn, err := w.dial(w.stranger.HostAddr4, port)
+	return w.streamOf(w.stranger.HostAddr4, port, host)
+}
+
+func (w *world) streamOf(address netip.Addr, port int, host string) net.Conn {
+	w.Helper()
+	conn, err := w.dial(address, port)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -420,8 +425,40 @@ func TestDockersOwnFlavourOfIptables(t *testing.T) {
 			w.Errorf("molo has rules where Docker has none:\n%s", rules)
 		}
 		w.settled()
+		w.movesToTheOtherFlavour()
 		w.waitsForTheLock()
 	})
+}
+
+// movesToTheOtherFlavour has Docker leave the flavour in which molo's rules are, and come
+// back: rules that are left behind would go on dropping, and nobody would see them.
+func (w *world) movesToTheOtherFlavour() {
+	w.Helper()
+	to := func(flavour string) {
+		w.sh("systemctl stop docker docker.socket; update-alternatives --set iptables /usr/sbin/iptables-" + flavour + "; update-alternatives --set ip6tables /usr/sbin/ip6tables-" + flavour)
+		w.sh("systemctl reset-failed docker; systemctl start docker; docker start web")
+	}
+	const now, before = "nft", "legacy"
+	to(now)
+	w.molo(2, "plan", "--detailed-exitcode")
+	w.molo(0, "apply", "--no-probe")
+	if rules := w.sh("iptables-" + before + "-save; ip6tables-" + before + "-save"); strings.Contains(rules, "MOLO") {
+		w.Errorf("in %s is left:\n%s", before, rules)
+	}
+	if rules := w.sh("iptables-" + now + "-save; ip6tables-" + now + "-save"); strings.Count(rules, "-A DOCKER-USER -j MOLO\n") != 2 {
+		w.Errorf("molo's jumps are not in %s:\n%s", now, rules)
+	}
+	w.molo(0, "plan", "--detailed-exitcode")
+	w.reachable(8080, false)
+	to(before)
+	w.molo(0, "uninstall", "--only", "firewall", "--yes")
+	if rules := w.sh("for f in nft legacy; do iptables-$f-save; ip6tables-$f-save; done"); strings.Contains(rules, "MOLO") {
+		w.Errorf("after an uninstall in %s there is left:\n%s", before, rules)
+	}
+	w.sh("update-alternatives --set iptables /usr/sbin/iptables-nft; update-alternatives --set ip6tables /usr/sbin/ip6tables-nft")
+	// What Docker left here says nothing of where it is.
+	w.sh("ufw --force disable; iptables -F; iptables -t nat -F; iptables -X; iptables -t nat -X; ip6tables -F; ip6tables -t nat -F; ip6tables -X; ip6tables -t nat -X; ufw --force enable")
+	w.molo(0, "apply", "--no-probe")
 }
 
 // waitsForTheLock has another program hold the lock that iptables-legacy takes: what stands

@@ -26,6 +26,10 @@ type Facts struct {
 	IPv6   bool         `json:"ipv6"` // the kernel has IPv6 and its filter tables
 	// Bridges names the bridge links of the host, Docker's and others'.
 	Bridges []string `json:"bridges,omitempty"`
+	// Lookalikes names the links that are called br-… and are no bridges.
+	Lookalikes []string `json:"lookalikes,omitempty"`
+	// Uplinked names the bridges with a port that is no end of a cable to a container.
+	Uplinked []string `json:"uplinked,omitempty"`
 	// Offline says that these are the files of an image, not a running host: there
 	// is no kernel to load rules into and no service to restart.
 	Offline bool     `json:"offline,omitempty"`
@@ -65,10 +69,13 @@ type Docker struct {
 	ConfigNewer bool        `json:"config_newer,omitempty"`
 	Containers  []Container `json:"containers,omitempty"`
 	Networks    []Network   `json:"networks,omitempty"`
-	SubIDs      SubIDs      `json:"sub_ids"`
-	Images      int         `json:"images"`
-	Volumes     int         `json:"volumes"`
-	VolumeNames []string    `json:"volume_names,omitempty"`
+	// Remembered names the bridges of Docker's networks as molo's rules name them, while
+	// Docker itself can't tell.
+	Remembered  []string `json:"remembered,omitempty"`
+	SubIDs      SubIDs   `json:"sub_ids"`
+	Images      int      `json:"images"`
+	Volumes     int      `json:"volumes"`
+	VolumeNames []string `json:"volume_names,omitempty"`
 	// DataOnDisk says that the data root holds images, containers or volumes, for
 	// engines that do not run.
 	DataOnDisk bool `json:"data_on_disk"`
@@ -124,6 +131,8 @@ type Container struct {
 type Endpoint struct {
 	Network   string       `json:"network"`             // name
 	Addresses []netip.Addr `json:"addresses,omitempty"` // none while it does not run
+	// Priority decides which network a container of several has its ports published on.
+	Priority int `json:"priority,omitempty"`
 }
 
 // Publish is one published port of a container.
@@ -140,6 +149,8 @@ type Network struct {
 	Driver  string         `json:"driver"`           // "bridge", "host", "macvlan", …
 	Bridge  string         `json:"bridge,omitempty"` // the interface of a bridge network: "docker0", "br-0123456789ab"
 	Subnets []netip.Prefix `json:"subnets,omitempty"`
+	// Internal says that nothing leads in or out of it.
+	Internal bool `json:"internal,omitempty"`
 }
 
 // UFW is the firewall whose rules published ports have to obey. The rule files
@@ -208,10 +219,11 @@ type Access struct {
 
 // Flow is a connection that the kernel tracks and forwards to a container.
 type Flow struct {
-	Protocol  string         `json:"protocol"` // "tcp" or "udp"
+	Protocol  string         `json:"protocol"` // "tcp", "udp" or "sctp"
 	Source    netip.AddrPort `json:"source"`
-	Original  netip.AddrPort `json:"original"`  // what the sender addressed
+	Original  netip.AddrPort `json:"original"`  // what the sender addressed; invalid: the container itself
 	Container netip.AddrPort `json:"container"` // where it was sent instead
 	In        string         `json:"in"`        // the link that leads to the source
+	Links     []string       `json:"links"`     // those on which it may have come in instead
 	Out       string         `json:"out"`       // the link that leads to the container
 }

@@ -253,6 +253,7 @@ func endpointsOf(networks map[string]*network.EndpointSettings) []facts.Endpoint
 	for _, name := range slices.Sorted(maps.Keys(networks)) {
 		e := facts.Endpoint{Network: name}
 		if settings := networks[name]; settings != nil {
+			e.Priority = settings.GwPriority
 			for _, a := range []netip.Addr{settings.IPAddress, settings.GlobalIPv6Address} {
 				if a.IsValid() {
 					e.Addresses = append(e.Addresses, a)
@@ -267,7 +268,7 @@ func endpointsOf(networks map[string]*network.EndpointSettings) []facts.Endpoint
 func networksOf(list []network.Summary) []facts.Network {
 	var all []facts.Network
 	for _, n := range list {
-		one := facts.Network{Name: n.Name, Driver: n.Driver}
+		one := facts.Network{Name: n.Name, Driver: n.Driver, Internal: n.Internal}
 		if n.Driver == "bridge" {
 			if one.Bridge = n.Options["com.docker.network.bridge.name"]; one.Bridge == "" {
 				one.Bridge = "br-" + n.ID[:12]

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"molo/internal/facts"
+	"molo/internal/resource"
+	"molo/provision"
 )
 
 // Facts reads what the host is. What can't be read, for want of privilege or
@@ -30,6 +33,7 @@ func (h *Host) facts(ctx context.Context, engine engineReader) (facts.Facts, err
 		}
 	}
 	h.dockerFacts(ctx, &f, engine)
+	h.rememberBridges(&f)
 	h.ufwFacts(ctx, &f)
 	h.nginxFacts(ctx, &f)
 	h.sysctlFacts(&f)
@@ -64,12 +68,44 @@ func (h *Host) kernelFacts(f *facts.Facts) error {
 		return fmt.Errorf("listing network links: %w", err)
 	}
 	f.Sysctl.Interfaces = ownInterfaces(links)
+	linkFacts(f, links)
+	return nil
+}
+
+// linkFacts tells bridges from links that are only called like those of Docker. A
+// container hangs on its bridge by a veth; whatever else does is somebody else.
+func linkFacts(f *facts.Facts, links []netlink.Link) {
+	names := map[int]string{}
 	for _, l := range links {
-		if l.Type() == "bridge" {
-			f.Bridges = append(f.Bridges, l.Attrs().Name)
+		switch name := l.Attrs().Name; {
+		case l.Type() == "bridge":
+			f.Bridges = append(f.Bridges, name)
+			names[l.Attrs().Index] = name
+		case strings.HasPrefix(name, "br-"):
+			f.Lookalikes = append(f.Lookalikes, name)
 		}
 	}
-	return nil
+	for _, l := range links {
+		bridge, ok := names[l.Attrs().MasterIndex]
+		if ok && l.Type() != "veth" && !slices.Contains(f.Uplinked, bridge) {
+			f.Uplinked = append(f.Uplinked, bridge)
+		}
+	}
+}
+
+// rememberBridges names Docker's bridges by the rules that were loaded last, where Docker
+// does not tell: at boot those with a name of their own can't be told from others.
+func (h *Host) rememberBridges(f *facts.Facts) {
+	if f.Docker.Running && !f.Docker.Blind {
+		return
+	}
+	memory, err := h.loadRules(resource.IPv4, "filter")
+	if err != nil {
+		return // not root: the rules can't be read either, and the plan says so
+	}
+	docker, untrusted := provision.Bridges(memory.Rules)
+	f.Docker.Remembered = slices.Concat(docker, untrusted)
+	f.Uplinked = append(f.Uplinked, untrusted...)
 }
 
 // readOptional reads a file of the host; one that is not there is empty.

@@ -17,6 +17,7 @@ type ruleset struct {
 	family  resource.Family
 	flavour string // "": what "iptables" is on this host; else "-nft" or "-legacy"
 	saved   saved
+	other   *ruleset // the other flavour, where that has tables
 }
 
 // tool returns iptables-save, ip6tables-legacy-restore and the like.
@@ -33,19 +34,67 @@ func (r ruleset) docker() bool { return r.saved["filter"].has("DOCKER") }
 // hosts without tables of iptables-legacy, which are all but old or mixed ones.
 func (h *Host) save(ctx context.Context, family resource.Family) (ruleset, error) {
 	usual, err := h.saveAs(ctx, family, "")
-	if err != nil || usual.docker() || !legacyTables(family) {
+	if err != nil || !legacyTables(family) {
 		return usual, err
 	}
-	for _, flavour := range []string{"-nft", "-legacy"} {
-		if _, err := exec.LookPath(ruleset{family: family, flavour: flavour}.tool("save")); err != nil {
-			continue // not installed: nobody has used it
-		}
-		other, err := h.saveAs(ctx, family, flavour)
-		if err != nil || other.docker() {
-			return other, err
+	own, other, err := h.flavours(ctx, family)
+	if err != nil {
+		return usual, err
+	}
+	if _, err := exec.LookPath(ruleset{family: family, flavour: other}.tool("save")); err != nil {
+		return usual, nil // not installed: nobody has used it
+	}
+	second, err := h.saveAs(ctx, family, other)
+	if err != nil {
+		return usual, err
+	}
+	// Docker uses what "iptables" is; chains of its own in the other flavour are left from
+	// before that was changed.
+	if !usual.docker() && second.docker() {
+		first := usual
+		first.flavour = own
+		second.other = &first
+		return second, nil
+	}
+	usual.other = &second
+	return usual, nil
+}
+
+// flavours says which flavour "iptables" is, and which it is not.
+func (h *Host) flavours(ctx context.Context, family resource.Family) (own, other string, err error) {
+	out, err := h.exec(ctx, nil, string(family)+"tables", "--version")
+	if err != nil {
+		return "", "", fmt.Errorf("asking for the flavour of %stables: %w", family, err)
+	}
+	if strings.Contains(string(out), "legacy") {
+		return "-legacy", "-nft", nil
+	}
+	return "-nft", "-legacy", nil
+}
+
+// elsewhere reports whether chains of ours are left in the other flavour.
+func (r ruleset) elsewhere(name string) bool {
+	return r.other != nil && len(r.other.saved[name].own()) > 0
+}
+
+// clear takes away what is left of ours in the other flavour.
+func (h *Host) clear(ctx context.Context, r ruleset) error {
+	if r.other == nil {
+		return nil
+	}
+	var payload strings.Builder
+	for name, table := range r.other.saved {
+		if len(table.own()) > 0 {
+			payload.WriteString(restoreText(name, table, resource.Rules{}, nil))
 		}
 	}
-	return usual, nil
+	if payload.Len() == 0 {
+		return nil
+	}
+	if _, err := h.exec(ctx, []byte(payload.String()), r.other.tool("restore"), "--noflush", "-w", "5"); err != nil {
+		return fmt.Errorf("taking away what is left in %s: %w", r.other.tool("save"), err)
+	}
+	return nil
 }
 
 func (h *Host) saveAs(ctx context.Context, family resource.Family, flavour string) (ruleset, error) {

@@ -44,7 +44,21 @@ func (r *reader) readRules(ctx context.Context, id resource.ID) (resource.Resour
 		}
 		r.tables[family] = tables
 	}
-	return r.host.recall(family, name, tables.saved[name])
+	return r.host.known(tables, name)
+}
+
+// known tells what there is of ours in one table, in either flavour.
+func (h *Host) known(r ruleset, name string) (resource.Resource, error) {
+	state, err := h.recall(r.family, name, r.saved[name])
+	if err != nil || !r.elsewhere(name) {
+		return state, err
+	}
+	rules, ok := state.(resource.Rules)
+	if !ok {
+		rules = resource.Rules{Family: r.family, Table: name, Chains: r.other.saved[name].own()}
+	}
+	rules.Elsewhere = true
+	return rules, nil
 }
 
 // recall tells what was committed last, and what somebody changed in it since: the
@@ -94,12 +108,24 @@ func missingFrom(known, lines []string, sign string) []string {
 	return all
 }
 
-// writeRules commits the changes of a family in one iptables-restore: the guard
-// before the filter, each table whole or not at all.
+// writeRules commits the changes of a family. Docker and UFW move jumps meanwhile, and one
+// that is gone when it should be taken away makes the whole of it fail: so it is tried
+// twice, each time from what is there.
 func (h *Host) writeRules(ctx context.Context, changes []provision.Change) error {
 	if h.offline() {
 		return errors.New("loading firewall rules: these are the files of an image, not a running host")
 	}
+	err := h.commitRules(ctx, changes)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	h.log.Warn("loading firewall rules once more", "why", err)
+	return h.commitRules(ctx, changes)
+}
+
+// commitRules does so in one iptables-restore: the guard before the filter, each table
+// whole or not at all.
+func (h *Host) commitRules(ctx context.Context, changes []provision.Change) error {
 	family, _ := splitRules(changes[0].ID)
 	tables, err := h.save(ctx, family)
 	if err != nil {
@@ -120,6 +146,9 @@ func (h *Host) writeRules(ctx context.Context, changes []provision.Change) error
 	}
 	if _, err := h.exec(ctx, payload.Bytes(), tables.tool("restore"), "--noflush", "-w", "5"); err != nil {
 		return fmt.Errorf("loading the %stables rules: %w", family, err)
+	}
+	if err := h.clear(ctx, tables); err != nil {
+		return err
 	}
 	return h.confirmRules(ctx, family, changes, made)
 }

@@ -47,7 +47,7 @@ func (h *Host) RestoreRules(ctx context.Context) error {
 // lost lists the rules of a family that were loaded before this boot and are not there.
 func (h *Host) lost(ctx context.Context, family resource.Family, boot string) ([]provision.Change, error) {
 	var kept []committed
-	for _, table := range []string{"mangle", "filter"} {
+	for _, table := range []string{"mangle", "filter", "security"} {
 		c, err := h.loadRules(family, table)
 		if err != nil {
 			return nil, err

@@ -170,3 +170,28 @@ func TestTheHookMovesInOneTransaction(t *testing.T) {
 		t.Errorf("from DOCKER-USER to FORWARD (-want +got):\n%s", diff)
 	}
 }
+
+func TestRulesInTheOtherFlavourCountAsADifference(t *testing.T) {
+	want, elsewhere := wantedRules(), wantedRules()
+	want.Digest, elsewhere.Digest, elsewhere.Elsewhere = "0123456789ab", "0123456789ab", true
+	if want.Equal(elsewhere) {
+		t.Error("rules that are elsewhere as well equal those that are not")
+	}
+	h := &Host{root: t.TempDir()}
+	own := ruleset{family: resource.IPv4, saved: parseSave(printedFilter)}
+	none := ruleset{family: resource.IPv4, saved: parseSave("*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n")}
+	for name, test := range map[string]struct {
+		here, there ruleset
+		is, want    bool
+	}{
+		"only here": {own, none, true, false}, "only there": {none, own, true, true}, "in both": {own, own, true, true}, "nowhere": {none, none, false, false},
+	} {
+		here := test.here
+		here.other = &test.there
+		got, err := h.known(here, "filter")
+		rules, is := got.(resource.Rules)
+		if err != nil || is != test.is || rules.Elsewhere != test.want {
+			t.Errorf("%s: %+v, error %v", name, got, err)
+		}
+	}
+}

@@ -37,8 +37,8 @@ func (h *Host) Session() (facts.Flow, bool, error) {
 	}
 	links := &judge{links: map[netip.Addr]string{}}
 	for _, f := range flows {
-		flow, translated := flowOf(f)
-		if translated && flow.Source == client {
+		flow, ok := flowOf(f)
+		if ok && flow.Original.IsValid() && flow.Source == client {
 			flow.In, flow.Out = links.link(flow.Source.Addr()), links.link(flow.Container.Addr())
 			return flow, true, links.err
 		}

@@ -65,8 +65,13 @@ func listeners() ([]facts.Socket, error) {
 func openSockets() (order []uint32, byInode map[uint32][]facts.Socket, err error) {
 	byInode = map[uint32][]facts.Socket{}
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		for _, kind := range []diagnosis{{"tcp", unix.IPPROTO_TCP, listening}, {"udp", unix.IPPROTO_UDP, unconnected}} {
+		for _, kind := range []diagnosis{
+			{"tcp", unix.IPPROTO_TCP, listening}, {"udp", unix.IPPROTO_UDP, unconnected}, {"sctp", unix.IPPROTO_SCTP, listening},
+		} {
 			messages, err := kind.dump(family)
+			if kind.name == "sctp" && errors.Is(err, unix.ENOENT) {
+				continue // nobody has used SCTP since the boot: its module is not loaded
+			}
 			if err != nil {
 				return nil, nil, fmt.Errorf("listing %s sockets: %w", kind.name, err)
 			}

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -223,5 +224,29 @@ func TestAnImageHasNoSurface(t *testing.T) {
 	}
 	if s, err := h.NewStranger(t.Context()); err == nil {
 		t.Errorf("got %v", s)
+	}
+}
+
+func TestListenersOfSCTPAreListed(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_SCTP)
+	if errors.Is(err, unix.EPROTONOSUPPORT) {
+		if _, err := listeners(); err != nil {
+			t.Errorf("without SCTP: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 1)); err != nil {
+		t.Fatal(err)
+	}
+	at, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := found(t, "sctp", uint16(at.(*unix.SockaddrInet4).Port)); len(got) != 1 {
+		t.Errorf("listed are %v", got)
 	}
 }

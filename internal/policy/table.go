@@ -87,7 +87,7 @@ func firewallRow() block {
 		attrs: []attribute{
 			{
 				name: "published_ports", kind: "string", fallback: `"ufw"`, allowed: []string{"ufw", "closed"}, example: `"closed"`,
-				doc: "`ufw`: a published port is as open as UFW's rules make the port of the host, so `ufw allow 8080` opens it. `closed`: only the blocks `publish` open anything.",
+				doc: "`ufw`: a published port is as open as UFW's rules make the port of the host, so `ufw allow 8080` opens it. `closed`: only the blocks `publish` open anything. What docker-proxy takes in on IPv6 for a container without it counts as well, as far as the container ran when molo did.",
 			},
 			{
 				name: "when_ufw_inactive", kind: "string", fallback: `"deny"`, allowed: []string{"deny", "follow", "keep"}, example: `"keep"`,
@@ -99,15 +99,15 @@ func firewallRow() block {
 			},
 			{
 				name: "inter_network", kind: "string", fallback: `"docker"`, allowed: []string{"docker", "ufw"}, example: `"ufw"`,
-				doc: "Whether containers reach ports that containers of another network publish as Docker decides, or as UFW's rules say. Docker 29 lets them past UFW.",
+				doc: "Whether containers reach ports that containers of another network publish as Docker decides, or as UFW's rules say. Docker 29 lets them past UFW. From a network that is younger than molo's last run, UFW's rules count in any case.",
 			},
 			{
 				name: "allow_from_containers", kind: "list of ports", example: `["5432/tcp"]`, read: list("ports", hostPort),
-				doc: "Ports of the host itself that containers may reach. Without it UFW decides, which by default drops what containers send to the host.",
+				doc: "Ports of the host itself that containers may reach, from the bridges that Docker names; from a network that is younger than molo's last run only after the next. Without it UFW decides, which by default drops what containers send to the host.",
 			},
 			{
 				name: "extra_bridges", kind: "list of interfaces", example: `["mybr0"]`, read: list("interfaces", link),
-				doc: "Bridges of containers that Docker can't tell of while it is down: networks with an interface name of their own.",
+				doc: "Bridges of containers that neither Docker nor molo's memory can tell of while Docker is down: networks with an interface name of their own that molo has not seen yet.",
 			},
 			{
 				name: "macvlan", kind: "string", fallback: `"warn"`, allowed: []string{"warn", "fail"}, example: `"fail"`,
@@ -119,7 +119,7 @@ func firewallRow() block {
 			},
 			{
 				name: "cut_established", kind: "boolean", fallback: `true`, example: `false`, read: boolean(),
-				doc: "Whether connections end when the port that they lead to is closed. Otherwise they go on until somebody hangs up, as with UFW.",
+				doc: "Whether connections end when the port that they lead to is closed. Otherwise they go on until somebody hangs up, as with UFW. What another link that it may have come in on would let in stays.",
 			},
 		},
 		blocks: []block{publishRow()},

@@ -159,7 +159,7 @@ func (t Tree) Equal(other Resource) bool {
 // and the jumps from shared chains into them.
 type Rules struct {
 	Family Family  `json:"family"`
-	Table  string  `json:"table"` // "filter" or "mangle"
+	Table  string  `json:"table"` // "mangle", "filter" or "security"
 	Hooks  []Hook  `json:"hooks"` // the first one is into Chains[0]
 	Chains []Chain `json:"chains"`
 	// Digest is that of Chains, as Digest returns it. iptables does not print what
@@ -170,6 +170,9 @@ type Rules struct {
 	// Drift is, on a host, what somebody changed in Chains since they were committed:
 	// rules as the kernel prints them, behind "+" or "-".
 	Drift []string `json:"drift,omitempty"`
+	// Elsewhere says that chains of molo's are in the flavour of iptables that Docker does
+	// not use, too, where they still drop.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // Family is an address family.
@@ -215,10 +218,11 @@ type Rule struct {
 // ID returns "rules:FAMILY/TABLE".
 func (r Rules) ID() ID { return ID("rules:" + string(r.Family) + "/" + r.Table) }
 
-// Equal compares digests and hooks; rules that somebody changed equal nothing.
+// Equal compares digests and hooks; rules that somebody changed, or that are elsewhere as
+// well, equal nothing.
 func (r Rules) Equal(other Resource) bool {
 	o, ok := other.(Rules)
-	return ok && r.ID() == o.ID() && r.Digest != "" && r.Digest == o.Digest && slices.Equal(r.Hooks, o.Hooks) && len(o.Drift) == 0
+	return ok && r.ID() == o.ID() && r.Digest != "" && r.Digest == o.Digest && slices.Equal(r.Hooks, o.Hooks) && len(o.Drift) == 0 && !o.Elsewhere
 }
 
 // Names returns the names of the chains in order.
