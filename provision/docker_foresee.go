@@ -43,7 +43,7 @@ func (s *Step) foresee(ctx context.Context, h Host, d facts.Docker) error {
 			return fmt.Errorf("foreseeing what dockerd makes of %s: %w", DaemonJSON, err)
 		}
 	}
-	var stops []string
+	stops := s.outOfSight(d)
 	for _, t := range after {
 		where := s.Part.whoWants(t.Key)
 		known := slices.ContainsFunc(lives, t.same)
@@ -56,6 +56,33 @@ func (s *Step) foresee(ctx context.Context, h Host, d facts.Docker) error {
 	s.Part.Notes = append(s.Part.Notes, s.laterNotes(d)...)
 	s.Part.Blocked = strings.Join(stops, "\n")
 	return nil
+}
+
+// outOfSight refuses to have dockerd look for its data elsewhere while there is some: it
+// would start as if it were new, and containers that run would be nobody's. What
+// userns-remap moves is decided on where that is made.
+func (s Step) outOfSight(d facts.Docker) []string {
+	var all []string
+	for _, c := range s.Changes {
+		if c.effect() != daemonjson.NewRoot || c.Title() == "userns-remap" || len(s.Part.Want) == 0 || !inUse(d) || isThere(c, d) {
+			continue
+		}
+		all = append(all, fmt.Sprintf("%s: %s is not changed: %s would vanish from Docker's view\n"+
+			"hint: while Docker is stopped, bring its data along, and write the key into %s yourself", c.From, c.Title(), inventory(d), DaemonJSON))
+	}
+	return all
+}
+
+// isThere reports whether dockerd runs with what a change writes.
+func isThere(c Change, d facts.Docker) bool {
+	key, _ := c.Want.(resource.Key)
+	switch value := strings.Trim(string(key.Value), `"`); c.Title() {
+	case "data-root":
+		return d.Root != "" && strings.HasPrefix(d.Root+"/", strings.TrimSuffix(value, "/")+"/")
+	case "storage-driver":
+		return value == d.Effective.StorageDriver
+	}
+	return false
 }
 
 func (t Trouble) same(other Trouble) bool {

@@ -120,3 +120,41 @@ func TestSettingsAreTakenApartWhereOthersMayAdd(t *testing.T) {
 		})
 	}
 }
+
+func TestNothingGoesOutOfSightByASetting(t *testing.T) {
+	for _, tt := range []struct {
+		name, key, value string
+		root             string
+		empty            bool
+		want             string
+	}{
+		{"another place", "data-root", `"/srv/docker"`, "/var/lib/docker", false, "policies.hcl:9: data-root is not changed: 1 container (web), 0 images and 0 volumes would vanish from Docker's view"},
+		{"where it is", "data-root", `"/srv/docker/"`, "/srv/docker", false, ""},
+		{"where it is, with userns-remap", "data-root", `"/srv/docker"`, "/srv/docker/100000.100000", false, ""},
+		{"beside where it is", "data-root", `"/srv/d"`, "/srv/docker", false, "data-root is not changed"},
+		{"another place, and nothing is there", "data-root", `"/srv/docker"`, "/var/lib/docker", true, ""},
+		{"another driver", "storage-driver", `"vfs"`, "/var/lib/docker", false, "storage-driver is not changed"},
+		{"the driver that it has", "storage-driver", `"overlay2"`, "/var/lib/docker", false, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h, p := dockerHost(), dockerPolicy()
+			h.Is.Docker.Root, h.Is.Docker.Effective.StorageDriver = tt.root, "overlay2"
+			if tt.empty {
+				h.Is.Docker.Containers = nil
+			}
+			at := provision.At(9, 0).Range
+			p.Docker.Settings = provision.At(9, []policy.Setting{{Key: tt.key, Value: json.RawMessage(tt.value), Range: at}})
+			plan, _, err := provision.MakePlan(context.Background(), h, h, p, provision.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, step := range plan {
+				got += step.Part.Blocked
+			}
+			if !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
+				t.Errorf("kept back because of %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -98,6 +98,7 @@ type Effective struct {
 	LiveRestore     *bool  `json:"live_restore,omitempty"`
 	NoNewPrivileges *bool  `json:"no_new_privileges,omitempty"` // told since 23.0
 	LogDriver       string `json:"log_driver,omitempty"`
+	StorageDriver   string `json:"storage_driver,omitempty"`
 	UsernsRemap     *bool  `json:"userns_remap,omitempty"`
 	FirewallBackend string `json:"firewall_backend,omitempty"` // "iptables" or "nftables"; told since 28.3
 	Firewalld       bool   `json:"firewalld,omitempty"`        // dockerd works through firewalld; told since 28.3

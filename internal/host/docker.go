@@ -290,7 +290,7 @@ func networksOf(list []network.Summary) []facts.Network {
 func effectiveOf(info system.Info, networks []network.Summary, major int) facts.Effective {
 	e := facts.Effective{
 		LiveRestore: &info.LiveRestoreEnabled,
-		LogDriver:   info.LoggingDriver,
+		LogDriver:   info.LoggingDriver, StorageDriver: info.Driver,
 		UsernsRemap: has(info.SecurityOptions, "name=userns"),
 		Rootless:    *has(info.SecurityOptions, "name=rootless"),
 		Swarm:       inSwarm(info.Swarm),
