@@ -192,7 +192,10 @@ func putBack(ctx context.Context, h Host, step Step, changes []Change, lost []fa
 	for _, probe := range slices.Concat(step.Part.Fallback, servedBefore(changes)) {
 		problems = append(problems, h.Probe(ctx, probe))
 	}
-	return errors.Join(append(problems, h.Write(ctx, last))...)
+	if err := errors.Join(problems...); err != nil {
+		return err // another try has to find what comes last still there
+	}
+	return h.Write(ctx, last)
 }
 
 func isFirst(step Step, id resource.ID) bool {

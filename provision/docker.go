@@ -43,7 +43,7 @@ func dockerPart(p *policy.Docker, d facts.Docker, now time.Time) (Part, error) {
 	part := Part{Name: PartDocker, Fallback: []Probe{DockerRuns{Running: survivors(d)}}, Against: against(d)}
 	if p == nil {
 		part.Activate = activateDocker(nil, d, nil, remap{}, now)
-		if on := d.Effective.UsernsRemap; isTrue(on) && inUse(d) {
+		if current, named := remapInForce(d); (!named || current != "") && inUse(d) {
 			part.Holds = map[resource.ID]Note{resource.KeyID(DaemonJSON, "userns-remap"): {
 				Text: "userns-remap stays in " + DaemonJSON + ": without it " + inventory(d) + " would vanish from Docker's view",
 			}}

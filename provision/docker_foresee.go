@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -75,11 +76,14 @@ func (s Step) outOfSight(d facts.Docker) []string {
 
 // isThere reports whether dockerd runs with what a change writes.
 func isThere(c Change, d facts.Docker) bool {
-	key, _ := c.Want.(resource.Key)
-	switch value := strings.Trim(string(key.Value), `"`); c.Title() {
-	case "data-root":
-		return d.Root != "" && strings.HasPrefix(d.Root+"/", strings.TrimSuffix(value, "/")+"/")
-	case "storage-driver":
+	key, ok := c.Want.(resource.Key)
+	switch value := strings.Trim(string(key.Value), `"`); {
+	case !ok:
+		return false
+	case c.Title() == "data-root":
+		value = path.Clean(value)
+		return d.Root == value || isTrue(d.Effective.UsernsRemap) && path.Dir(d.Root) == value
+	case c.Title() == "storage-driver":
 		return value == d.Effective.StorageDriver
 	}
 	return false

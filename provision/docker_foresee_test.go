@@ -131,6 +131,7 @@ func TestNothingGoesOutOfSightByASetting(t *testing.T) {
 		{"another place", "data-root", `"/srv/docker"`, "/var/lib/docker", false, "policies.hcl:9: data-root is not changed: 1 container (web), 0 images and 0 volumes would vanish from Docker's view"},
 		{"where it is", "data-root", `"/srv/docker/"`, "/srv/docker", false, ""},
 		{"where it is, with userns-remap", "data-root", `"/srv/docker"`, "/srv/docker/100000.100000", false, ""},
+		{"the directory around it", "data-root", `"/srv"`, "/srv/docker", false, "data-root is not changed"},
 		{"beside where it is", "data-root", `"/srv/d"`, "/srv/docker", false, "data-root is not changed"},
 		{"another place, and nothing is there", "data-root", `"/srv/docker"`, "/var/lib/docker", true, ""},
 		{"another driver", "storage-driver", `"vfs"`, "/var/lib/docker", false, "storage-driver is not changed"},
@@ -139,6 +140,7 @@ func TestNothingGoesOutOfSightByASetting(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h, p := dockerHost(), dockerPolicy()
 			h.Is.Docker.Root, h.Is.Docker.Effective.StorageDriver = tt.root, "overlay2"
+			h.Is.Docker.Effective.UsernsRemap = provision.Bool(strings.Contains(tt.root, "100000"))
 			if tt.empty {
 				h.Is.Docker.Containers = nil
 			}
@@ -156,5 +158,23 @@ func TestNothingGoesOutOfSightByASetting(t *testing.T) {
 				t.Errorf("kept back because of %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestAPlaceThatThePolicyNamesNoMoreIsNotLeftBehind(t *testing.T) {
+	h, p := dockerHost(), dockerPolicy()
+	h.Is.Docker.Containers, h.Is.Docker.Root = nil, "/srv/docker"
+	at := provision.At(9, 0).Range
+	p.Docker.Settings = provision.At(9, []policy.Setting{{Key: "data-root", Value: json.RawMessage(`"/srv/docker"`), Range: at}})
+	applied(t, h, p, provision.Options{})
+	p.Docker.Settings, h.Is.Docker.Images = provision.At(9, []policy.Setting(nil)), 1
+	plan, _, err := provision.MakePlan(t.Context(), h, h, p, provision.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range plan {
+		if step.Part.Name == provision.PartDocker && !strings.Contains(step.Part.Blocked, "data-root is not changed") {
+			t.Errorf("kept back because of %q", step.Part.Blocked)
+		}
 	}
 }

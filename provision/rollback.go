@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"molo/internal/facts"
@@ -25,6 +24,11 @@ type Done struct {
 	Part     string       `json:"part"`
 	Changes  []Change     `json:"changes"`
 	Activate []Activation `json:"activate"`
+	// Stopped are the containers that the step stopped, which start again when it is back.
+	Stopped []facts.Container `json:"stopped,omitempty"`
+	// Owed says that taking it back has begun: whatever is back already, its service may
+	// not have been told.
+	Owed bool `json:"owed,omitempty"`
 }
 
 // Unconfirmed is a run that is taken back unless somebody says in time that the host can
@@ -64,7 +68,11 @@ func (m Memory) follow(o Options, s Step) Memory {
 	if m.Trail != nil && m.Trail.Run == o.Run {
 		trail.Steps = slices.Clone(m.Trail.Steps)
 	}
-	trail.Steps = append(trail.Steps, Done{Part: s.Part.Name, Changes: m.Pending[s.Part.Name].Changes, Activate: s.Activate})
+	done := Done{Part: s.Part.Name, Changes: m.Pending[s.Part.Name].Changes, Activate: s.Activate}
+	for _, a := range s.Activate {
+		done.Stopped = append(done.Stopped, a.Stops...)
+	}
+	trail.Steps = append(trail.Steps, done)
 	m.Trail = &trail
 	return m
 }
@@ -87,32 +95,40 @@ func Rollback(ctx context.Context, h Host, s Store, trail Trail, only ...string)
 	if err != nil {
 		parts = nil // what a part has to fall back to is not known then
 	}
-	left := Trail{Run: trail.Run, Policy: trail.Policy}
-	for _, done := range slices.Backward(trail.Steps) {
+	left := Trail{Run: trail.Run, Policy: trail.Policy, Steps: slices.Clone(trail.Steps)}
+	var problems []error
+	for i, done := range slices.Backward(trail.Steps) {
 		if !(Options{Only: only}).about(done.Part) {
-			left.Steps = append(left.Steps, done)
 			continue
 		}
 		_, interrupted := memory.Pending[done.Part]
-		step, changed, err := takeBack(ctx, h, done, interrupted)
-		if i := slices.IndexFunc(parts, func(p Part) bool { return p.Name == done.Part }); i >= 0 {
-			step.Part.Fallback = parts[i].Fallback
-		}
-		if err == nil && interrupted {
-			err = firstThings(ctx, h, step, running(f.Docker))
-		}
+		back, err := takeBack(ctx, h, done, f.Docker, interrupted || done.Owed)
 		if err == nil {
-			err = putBack(ctx, h, step, inverse(step.Changes), lost(step.Changes, f.Docker))
+			left.Steps[i].Owed = true
+			problems = append(problems, s.Save(ctx, memory.rolled(left))) // whoever is cut off can't wait for a disk
+			back.step.Part.Fallback = fallback(parts, back)
+			err = back.carryOut(ctx, h, f.Docker)
 		}
-		report.add(step, errors.Join(changed, err))
+		report.add(back.step, errors.Join(back.changed, err))
 		if err != nil {
-			left.Steps = append(left.Steps, done)
 			continue
 		}
-		memory = memory.undone(step.Changes).forget(done.Part)
+		left.Steps = slices.Delete(left.Steps, i, i+1)
+		memory = memory.undone(back.whole).forget(done.Part).notDue(back.whole)
 	}
-	slices.Reverse(left.Steps)
-	return report, s.Save(ctx, memory.rolled(left))
+	return report, errors.Join(append(problems, s.Save(ctx, memory.rolled(left)))...)
+}
+
+// fallback is what has to hold once a step is back.
+func fallback(parts []Part, b takenBack) []Probe {
+	i := slices.IndexFunc(parts, func(p Part) bool { return p.Name == b.step.Part.Name })
+	switch {
+	case i < 0 || b.idle:
+		return nil
+	case len(b.lost) > 0:
+		return []Probe{DockerRuns{}} // what is lost does not run any more
+	}
+	return parts[i].Fallback
 }
 
 // rolled returns the memory after a trail was taken back, but for what is left of it.
@@ -123,77 +139,10 @@ func (m Memory) rolled(left Trail) Memory {
 	case len(left.Steps) == 0:
 		m.Trail = nil
 	default:
+		left.Steps = slices.Clone(left.Steps)
 		m.Trail = &left
 	}
 	return m
-}
-
-// lost lists the containers that run in the data root that a step takes dockerd away from.
-func lost(changes []Change, d facts.Docker) []facts.Container {
-	moves := func(c Change) bool { return c.ID == resource.KeyID(DaemonJSON, "userns-remap") }
-	if slices.ContainsFunc(changes, moves) {
-		return running(d)
-	}
-	return nil
-}
-
-// takeBack makes the step that undoes another, as far as nobody has changed what that
-// one left. Of one that was interrupted it is not known what its service runs with.
-func takeBack(ctx context.Context, h Host, done Done, interrupted bool) (step Step, changed, err error) {
-	step = Step{Part: Part{Name: done.Part}, Activate: done.Activate}
-	var ids []resource.ID
-	for _, c := range done.Changes {
-		ids = append(ids, c.ID)
-	}
-	have, err := h.Read(ctx, ids)
-	if err != nil {
-		return step, nil, fmt.Errorf("reading the host: %w", err)
-	}
-	var others []string
-	for _, c := range inverse(done.Changes) {
-		switch now := have.State[c.ID]; {
-		case same(now, c.Want) || sameRules(c.Have, c.Want):
-			continue // it is back already, or was only hooked in again
-		case !same(now, c.Have) && !sameRules(c.Have, now):
-			others = append(others, c.Title())
-			continue
-		}
-		step.Changes = append(step.Changes, c)
-	}
-	if !reached(step, interrupted) {
-		step.Activate = nil
-	}
-	if len(others) > 0 {
-		changed = fmt.Errorf("left alone, because somebody changed it since: %s", strings.Join(others, ", "))
-	}
-	return step, changed, nil
-}
-
-// reached reports whether a step, of which these changes are to be taken back, may have come
-// to its service. What comes first is written before that, and goes last.
-func reached(step Step, interrupted bool) bool {
-	for _, a := range step.Activate {
-		if interrupted && len(a.First) > 0 {
-			return slices.ContainsFunc(step.Changes, func(c Change) bool { return slices.Contains(a.First, c.ID) })
-		}
-	}
-	return interrupted || len(step.Changes) > 0
-}
-
-// firstThings has dockerd keep containers before it is restarted: a step that was
-// interrupted may not have come to that.
-func firstThings(ctx context.Context, h Host, step Step, stay []facts.Container) error {
-	for _, a := range step.Activate {
-		if len(a.First) == 0 {
-			continue
-		}
-		on := true
-		a.Until = DockerRuns{Effective: facts.Effective{LiveRestore: &on}, Running: stay}
-		if err := h.Run(ctx, a); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // sameRules reports whether these are the same rules, wherever the way into them is now:
@@ -221,6 +170,20 @@ func (m Memory) undone(back []Change) Memory {
 			m.Owned[c.ID] = owned
 		case c.Want != nil && c.Cause == Released: // the run had let it go
 			m.Owned[c.ID] = Owned{Part: PartOf(c.ID), Applied: Fingerprint(c.Want), Prior: resource.Box{Resource: c.Have}, Keep: c.Keep}
+		}
+	}
+	return m
+}
+
+// notDue returns the memory without restarts that only these changes needed.
+func (m Memory) notDue(back []Change) Memory {
+	m.Due = clone(m.Due)
+	for unit, due := range m.Due {
+		due.Keys = slices.DeleteFunc(slices.Clone(due.Keys), func(id resource.ID) bool {
+			return slices.ContainsFunc(back, func(c Change) bool { return c.ID == id })
+		})
+		if m.Due[unit] = due; len(due.Keys) == 0 {
+			delete(m.Due, unit)
 		}
 	}
 	return m

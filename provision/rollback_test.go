@@ -254,6 +254,112 @@ func TestRulesAreLoadedThoughNothingCanBeNoted(t *testing.T) {
 	}
 }
 
+// probed answers probes of Docker by whether it runs.
+func probed(h *hosttest.Host) {
+	if !h.Is.Docker.Running {
+		h.Fail = map[string]error{"probe provision.DockerRuns": errors.New("the Docker Engine API does not answer")}
+	}
+}
+
+func TestARunIsTakenBackThoughDockerDoesNotRun(t *testing.T) {
+	ctx := t.Context()
+	for name, docker := range map[string]facts.Docker{"not installed": {}, "stopped": {Installed: true, Major: 28}} {
+		h := &hosttest.Host{Is: facts.Facts{Docker: docker}}
+		if _, err := provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{Run: "1"}); err != nil || h.Kept.Trail == nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		probed(h)
+		if report, err := provision.Rollback(ctx, h, h, *h.Kept.Trail); err != nil || report.Failed() != nil || h.Kept.Trail != nil || strings.Contains(h.String(), "daemon.json") {
+			t.Errorf("%s: error %v, %v, remembered %+v, left:\n%s", name, err, report.Failed(), h.Kept.Trail, h)
+		}
+	}
+}
+
+// TestADaemonThatDiedOfARunComesBack kills a run when its configuration has just killed
+// dockerd.
+func TestADaemonThatDiedOfARunComesBack(t *testing.T) {
+	ctx := t.Context()
+	h := dockerHost()
+	if _, err := provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{Run: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	trail := *h.Kept.Trail
+	h.Kept.Pending = map[string]provision.Pending{provision.PartDocker: {Changes: trail.Steps[0].Changes, Activate: trail.Steps[0].Activate}}
+	h.Is.Docker.Running, h.Is.Docker.Failed = false, true
+	h.Log()
+	report, err := provision.Rollback(ctx, h, h, trail)
+	log := h.Log()
+	if err != nil || report.Failed() != nil || h.String() != "" || strings.Contains(log, "reload") || strings.Count(log, "restart docker.service") != 1 {
+		t.Errorf("error %v, %v, left:\n%safter\n%s", err, report.Failed(), h, log)
+	}
+}
+
+func TestARestartThatFailedInARollbackIsMadeUpFor(t *testing.T) {
+	ctx := t.Context()
+	h := dockerHost()
+	driver := h.Is.Docker.Effective.LogDriver
+	if _, err := provision.Apply(ctx, h, h, dockerPolicy(), provision.Options{Run: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	h.Fail = map[string]error{"restart docker.service": errors.New("systemd does not answer")}
+	if report, err := provision.Rollback(ctx, h, h, *h.Kept.Trail); err != nil || report.Failed() == nil || h.Kept.Trail == nil {
+		t.Fatalf("error %v, %v, remembered %+v", err, report.Failed(), h.Kept.Trail)
+	}
+	report, err := provision.Rollback(ctx, h, h, *h.Kept.Trail)
+	if err != nil || report.Failed() != nil || h.String() != "" || len(h.Kept.Owned) > 0 || h.Kept.Trail != nil {
+		t.Errorf("error %v, %v, remembered %+v, left:\n%s", err, report.Failed(), h.Kept, h)
+	}
+	if got := h.Is.Docker.Effective.LogDriver; got != driver {
+		t.Errorf("dockerd runs with %s", got)
+	}
+}
+
+// TestARollbackThatDiesIsTriedAgain ends the process after each side effect of a rollback.
+func TestARollbackThatDiesIsTriedAgain(t *testing.T) {
+	ctx := t.Context()
+	done := func() *hosttest.Host {
+		h := wholeHost()
+		if _, err := provision.Apply(ctx, h, h, wholePolicy(), provision.Options{Run: "1"}); err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	whole := done()
+	applied := whole.Effects()
+	if _, err := provision.Rollback(ctx, whole, whole, *whole.Kept.Trail); err != nil {
+		t.Fatal(err)
+	}
+	for n := applied + 1; n < whole.Effects(); n++ {
+		h := done()
+		h.KillAfter = n
+		if _, err := provision.Rollback(ctx, h, h, *h.Kept.Trail); err == nil {
+			t.Errorf("killed after %d side effects: the rollback did not notice", n-applied)
+		}
+		h.KillAfter = 0
+		report, err := provision.Rollback(ctx, h, h, *h.Kept.Trail)
+		if err != nil || report.Failed() != nil || len(h.Kept.Owned) > 0 || h.Kept.Trail != nil {
+			t.Errorf("killed after %d side effects: error %v, %v, remembered %+v", n-applied, err, report.Failed(), h.Kept)
+		}
+		if diff := cmp.Diff(whole.String(), h.String()); diff != "" || h.Is.Docker.Effective.LogDriver != whole.Is.Docker.Effective.LogDriver {
+			t.Errorf("killed after %d side effects: dockerd runs with %s (-want +got)\n%s", n-applied, h.Is.Docker.Effective.LogDriver, diff)
+		}
+	}
+}
+
+func TestARestartIsNotDueForWhatWasTakenBack(t *testing.T) {
+	ctx := t.Context()
+	h, p := dockerHost(), dockerPolicy()
+	p.Docker.Restart = provision.At(3, "manual")
+	h.Is.Docker.Started = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	h.Is.Time = h.Is.Docker.Started.Add(time.Hour)
+	if _, err := provision.Apply(ctx, h, h, p, provision.Options{Run: "1"}); err != nil || len(h.Kept.Due) == 0 {
+		t.Fatalf("error %v, due %v", err, h.Kept.Due)
+	}
+	if report, err := provision.Rollback(ctx, h, h, *h.Kept.Trail); err != nil || report.Failed() != nil || len(h.Kept.Due) > 0 {
+		t.Errorf("error %v, %v, due %v", err, report.Failed(), h.Kept.Due)
+	}
+}
+
 func TestAPauseHoldsForATimeAndAPolicy(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	tests := []struct {

@@ -66,7 +66,14 @@ func (a *app) checkUnconfirmed(ctx context.Context, h *host.Host) error {
 	if !host.Expired(*memory.Unconfirmed) {
 		return &unconfirmedError{*memory.Unconfirmed}
 	}
-	return a.rollUnconfirmed(ctx, h)
+	if err := a.rollUnconfirmed(ctx, h); err != nil {
+		return err
+	}
+	// As long as something of it is left nothing else must come on top.
+	if memory, err = h.Load(ctx); err != nil || memory.Unconfirmed == nil {
+		return err
+	}
+	return &unconfirmedError{*memory.Unconfirmed}
 }
 
 // unconfirmedError says that a run waits to be confirmed.

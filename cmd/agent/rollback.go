@@ -41,6 +41,9 @@ func (a *app) rollUnconfirmed(ctx context.Context, h *host.Host) error {
 	if err != nil || memory.Unconfirmed == nil {
 		return err
 	}
+	if !host.Expired(*memory.Unconfirmed) {
+		return nil // an earlier timer's, which had to wait for the run itself
+	}
 	run := memory.Unconfirmed.Run
 	if memory.Trail == nil || memory.Trail.Run != run {
 		memory.Unconfirmed = nil // it had changed nothing yet

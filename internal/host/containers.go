@@ -46,7 +46,7 @@ func stopContainer(ctx context.Context, engine *client.Client, c facts.Container
 func startContainer(ctx context.Context, engine *client.Client, c facts.Container) error {
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
-	if _, err := engine.ContainerStart(ctx, c.ID, client.ContainerStartOptions{}); err != nil {
+	if _, err := engine.ContainerStart(ctx, c.ID, client.ContainerStartOptions{}); err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("starting container %s again: %w", c.Name, err)
 	}
 	return nil

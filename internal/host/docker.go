@@ -104,12 +104,14 @@ func (h *Host) dockerd() string {
 }
 
 // dataOnDisk reports whether the default data root holds images, containers or
-// volumes. What can't be read counts as holding some.
+// volumes, or one of those that userns-remap makes in it. What can't be read counts as holding some.
 func (h *Host) dataOnDisk() bool {
-	for _, pattern := range []string{"image/*/imagedb/content/sha256/*", "containers/*", "volumes/*/_data"} {
-		found, err := filepath.Glob(h.path(filepath.Join("/var/lib/docker", pattern)))
-		if err != nil || len(found) > 0 {
-			return true
+	for _, root := range []string{"", "*.*"} { // with userns-remap: 100000.100000
+		for _, pattern := range []string{"image/*/imagedb/content/sha256/*", "containers/*", "volumes/*/_data"} {
+			found, err := filepath.Glob(h.path(filepath.Join("/var/lib/docker", root, pattern)))
+			if err != nil || len(found) > 0 {
+				return true
+			}
 		}
 	}
 	_, err := os.ReadDir(h.path("/var/lib/docker"))
