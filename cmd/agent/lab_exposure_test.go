@@ -120,7 +120,7 @@ func TestExposureSaysWhoReachesWhat(t *testing.T) {
 			"iptables filter": "ufw is enabled, but its rules are not loaded: every port of the host itself is open to everybody",
 		})
 		w.sh("ufw disable; ufw --force enable")
-		w.sh("iptables -F MOLO-IN; iptables -t mangle -F MOLO-GUARD-IN")
+		w.sh("iptables -F MOLO-IN; iptables -t mangle -F MOLO-GUARD-IN; iptables -t security -F MOLO-LAST-IN")
 		w.says(map[string]string{"web 0.0.0.0 8080/tcp": open, "web :: 8082/tcp": denied})
 	})
 }
