@@ -55,9 +55,10 @@ func (w *tlsWorld) put(i certtest.Issued) {
 
 func (w *tlsWorld) key(data []byte) {
 	w.Helper()
-	if err := w.host.WriteFile("/etc/ssl/private/app.key", data, 0o600); err != nil {
+	if err := w.host.WriteFile("/etc/ssl/private/app.key.new", data, 0o600); err != nil {
 		w.Fatal(err)
 	}
+	w.sh("mv /etc/ssl/private/app.key.new /etc/ssl/private/app.key")
 }
 
 // lasting is a certificate for some names from an hour ago until a time from now.
