@@ -45,7 +45,7 @@ func (v *View) Explain(q Question) Answer {
 		answer.Note = e.Note
 		return answer
 	}
-	t := target{protocol: number(q.Protocol), bound: q.To}
+	t := target{protocol: PortProtocol(q.Protocol), bound: q.To}
 	answer := v.decide(t, t.packet(q), "")
 	answer.Note = "nothing listens there"
 	return answer
@@ -65,7 +65,7 @@ func (v *View) behind(a netip.Addr) (endpoint, bool) {
 // direct is about a connection to a container's own address.
 func (v *View) direct(q Question, e endpoint) Answer {
 	what := "container " + e.container.Name
-	t := target{protocol: number(q.Protocol), bound: q.To, container: q.To, bridge: e.network.Bridge}
+	t := target{protocol: PortProtocol(q.Protocol), bound: q.To, container: q.To, bridge: e.network.Bridge}
 	if v.rules(t) == nil {
 		return Answer{Verdict: Pass, Why: "no rules of molo's: what Docker and ufw have in FORWARD decides", What: what}
 	}
@@ -170,7 +170,7 @@ func (v *View) Knocks(s facts.Stranger) []Question {
 		// No packet for ::1 leaves a host (RFC 4291, 2.5.3); without rules of molo's,
 		// what becomes of one for 127.0.0.1 is between Docker and the kernel.
 		loopback := e.Address.IsLoopback() && (e.Address.Is6() || v.rules(e.target) == nil)
-		if e.Kind != Published || number(e.Protocol) == SCTP || loopback {
+		if e.Kind != Published || PortProtocol(e.Protocol) == SCTP || loopback {
 			continue
 		}
 		q := Question{Protocol: e.Protocol, From: s.Address4, In: s.Link, To: e.target.bound}

@@ -13,16 +13,6 @@ import (
 	"molo/internal/facts"
 )
 
-func number(protocol string) Protocol {
-	switch protocol {
-	case "tcp":
-		return TCP
-	case "udp":
-		return UDP
-	}
-	return SCTP
-}
-
 // endpoint is a running container on a network, with what is known of both.
 type endpoint struct {
 	facts.Endpoint
@@ -75,7 +65,7 @@ func (v *View) published(d facts.Docker) []Exposure {
 				address = netip.IPv4Unspecified()
 			}
 			e := Exposure{Kind: Published, Name: c.Name, Protocol: p.Protocol, Address: address, Port: p.Port}
-			e.target = target{protocol: number(p.Protocol), bound: netip.AddrPortFrom(address, p.Port)}
+			e.target = target{protocol: PortProtocol(p.Protocol), bound: netip.AddrPortFrom(address, p.Port)}
 			switch {
 			case !v.translate(&e.target, d, c, p.Container):
 				e.Note = "taken in by docker-proxy: to the rules it is a port of the host itself"
@@ -183,7 +173,7 @@ func sockets(d facts.Docker, all []facts.Socket) []Exposure {
 			continue
 		}
 		e := Exposure{Kind: Process, Name: s.Process, Protocol: s.Protocol, Address: s.Address, Port: s.Port}
-		e.target = target{protocol: number(s.Protocol), bound: netip.AddrPortFrom(s.Address, s.Port)}
+		e.target = target{protocol: PortProtocol(s.Protocol), bound: netip.AddrPortFrom(s.Address, s.Port)}
 		if s.Container != "" {
 			e.Kind, e.Name = HostNetwork, containerName(d, s.Container)
 		}

@@ -17,43 +17,39 @@ import (
 // them again: the client must not be able to tell.
 func TestPublishedPortsAreAsOpenAsTheHostsOwn(t *testing.T) {
 	t.Parallel()
-	for _, flavour := range flavours() {
-		t.Run(flavour, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, flavour)
-			// Of the limited ports one is enough: a packet sent twice counts twice.
-			ports := []uint16{22, 25, 53, 80, 443, 1812, 2222, 2223, 2224, 4000, 6005, 7005, 8025, 8080, 8081, 8443, 9100, 9999}
-			w.runUFW(t, ports)
-			w.ports = publishAll(ports...) // soon; until then the host answers itself
-			program := compile(t, block("ufw"), dockerHost(sample(t)))
-			own, container := w.everybody(ports, 1100), w.everybody(ports, 1200)
-			for i, a := range container {
-				verdict, _ := program.Decide(a.packet)
-				a.want, own[i].want = expected(verdict), expected(verdict)
+	eachWorld(t, func(t *testing.T, w *world) {
+		// Of the limited ports one is enough: a packet sent twice counts twice.
+		ports := []uint16{22, 25, 53, 80, 443, 1812, 2222, 2223, 2224, 4000, 6005, 7005, 8025, 8080, 8081, 8443, 9100, 9999}
+		w.runUFW(t, ports)
+		w.ports = publishAll(ports...) // soon; until then the host answers itself
+		program := compile(t, block("ufw"), dockerHost(sample(t)))
+		own, container := w.everybody(ports, 1100), w.everybody(ports, 1200)
+		for i, a := range container {
+			verdict, _ := program.Decide(a.packet)
+			a.want, own[i].want = expected(verdict), expected(verdict)
+		}
+		tryAll(own)
+		w.publish(t)
+		w.load(t, program)
+		tryAll(container)
+		seen := map[outcome]int{}
+		for i, a := range container {
+			verdict, why := program.Decide(a.packet)
+			switch {
+			case !a.saw(a.want):
+				t.Errorf("%s: %s %v, but Decide says %s because of %q", a.name, a.got, a.err, verdict, why)
+			case strings.HasPrefix(why, "ufw: route"), // which says nothing of the host's own ports
+				strings.Contains(a.name, "ip tcp from OFFICE") && a.target.Port() == 4000: // the rule that is not understood
+			case !a.saw(own[i].got):
+				t.Errorf("%s: %s because of %q, but a port of the host is %s %v", a.name, a.got, why, own[i].got, own[i].err)
+			default:
+				seen[a.got]++
 			}
-			tryAll(own)
-			w.publish(t)
-			w.load(t, program)
-			tryAll(container)
-			seen := map[outcome]int{}
-			for i, a := range container {
-				verdict, why := program.Decide(a.packet)
-				switch {
-				case !a.saw(a.want):
-					t.Errorf("%s: %s %v, but Decide says %s because of %q", a.name, a.got, a.err, verdict, why)
-				case strings.HasPrefix(why, "ufw: route"), // which says nothing of the host's own ports
-					strings.Contains(a.name, "ip tcp from OFFICE") && a.target.Port() == 4000: // the rule that is not understood
-				case !a.saw(own[i].got):
-					t.Errorf("%s: %s because of %q, but a port of the host is %s %v", a.name, a.got, why, own[i].got, own[i].err)
-				default:
-					seen[a.got]++
-				}
-			}
-			if seen[open] < 20 || seen[refused] < 20 || seen[silent] < 20 {
-				t.Errorf("the comparison says little: %v", seen)
-			}
-		})
-	}
+		}
+		if seen[open] < 20 || seen[refused] < 20 || seen[silent] < 20 {
+			t.Errorf("the comparison says little: %v", seen)
+		}
+	})
 }
 
 // runUFW loads the sample's rules for the host's own ports, and listens on these.

@@ -20,6 +20,18 @@ const (
 // SCTP is a protocol that Docker publishes and UFW has no name for.
 const SCTP Protocol = 132
 
+// PortProtocol reads the name of a protocol with ports, as Docker writes it: "tcp", "udp" or
+// "sctp".
+func PortProtocol(name string) Protocol {
+	switch name {
+	case "tcp":
+		return TCP
+	case "udp":
+		return UDP
+	}
+	return SCTP
+}
+
 // protocols lists what UFW 0.36 knows by name (supported_protocols in its util.py).
 func protocols() []Protocol { return []Protocol{0, TCP, UDP, 2, 41, 47, 50, 51, 112} }
 

@@ -171,25 +171,21 @@ func check(t *testing.T, attempts []*attempt, p *firewall.Program) {
 
 func TestPackets(t *testing.T) {
 	t.Parallel()
-	for _, flavour := range flavours() {
-		t.Run(flavour, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, flavour)
-			w.publishMatrix(t)
-			program := compile(t, block("ufw", publish(7, "metrics", "tcp", "9200", "10.77.0.0/24 2001:db8:77::/64")), dockerHost(activeUFW(matrixTuples()...)))
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.publishMatrix(t)
+		program := compile(t, block("ufw", publish(7, "metrics", "tcp", "9200", "10.77.0.0/24 2001:db8:77::/64")), dockerHost(activeUFW(matrixTuples()...)))
 
-			unguarded := w.attempts()
-			for _, a := range unguarded {
-				a.want = open // or else silence would prove nothing later on
-			}
-			check(t, unguarded, nil)
+		unguarded := w.attempts()
+		for _, a := range unguarded {
+			a.want = open // or else silence would prove nothing later on
+		}
+		check(t, unguarded, nil)
 
-			w.load(t, program)
-			check(t, w.attempts(), program)
-			t.Run("rules of others in DOCKER-USER still hold", func(t *testing.T) { w.testOthers(t) })
-			t.Run("the guards hold while the filter is off the path", func(t *testing.T) { w.testGuards(t) })
-		})
-	}
+		w.load(t, program)
+		check(t, w.attempts(), program)
+		t.Run("rules of others in DOCKER-USER still hold", func(t *testing.T) { w.testOthers(t) })
+		t.Run("the guards hold while the filter is off the path", func(t *testing.T) { w.testGuards(t) })
+	})
 }
 
 // testOthers appends a rule to DOCKER-USER, as fail2ban and owners do.
@@ -230,79 +226,67 @@ func (w *world) withoutFilter(t *testing.T) {
 
 func TestPacketsWithDockersNftables(t *testing.T) {
 	t.Parallel()
-	for _, flavour := range flavours() {
-		t.Run(flavour, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, flavour)
-			w.publishMatrix(t)
-			f := dockerHost(activeUFW(matrixTuples()...))
-			f.Docker.Effective.FirewallBackend = "nftables"
-			program := compile(t, block("ufw", publish(7, "metrics", "tcp", "9200", "10.77.0.0/24 2001:db8:77::/64")), f)
-			w.load(t, program)
-			// UFW's part in FORWARD: what exists passes, nothing else does.
-			for _, family := range bothFamilies() {
-				w.host.restore(t, w.tool(family, "restore"), "*filter\n:FORWARD DROP [0:0]\n"+
-					"-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-I FORWARD 1 -j MOLO\nCOMMIT\n")
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.publishMatrix(t)
+		f := dockerHost(activeUFW(matrixTuples()...))
+		f.Docker.Effective.FirewallBackend = "nftables"
+		program := compile(t, block("ufw", publish(7, "metrics", "tcp", "9200", "10.77.0.0/24 2001:db8:77::/64")), f)
+		w.load(t, program)
+		// UFW's part in FORWARD: what exists passes, nothing else does.
+		for _, family := range bothFamilies() {
+			w.host.restore(t, w.tool(family, "restore"), "*filter\n:FORWARD DROP [0:0]\n"+
+				"-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-I FORWARD 1 -j MOLO\nCOMMIT\n")
+		}
+		attempts := w.attempts()
+		for _, a := range attempts {
+			if verdict, _ := program.Decide(a.packet); verdict == firewall.Pass {
+				a.want = silent // not molo's business: UFW decides
 			}
-			attempts := w.attempts()
-			for _, a := range attempts {
-				if verdict, _ := program.Decide(a.packet); verdict == firewall.Pass {
-					a.want = silent // not molo's business: UFW decides
-				}
-			}
-			check(t, attempts, nil)
-		})
-	}
+		}
+		check(t, attempts, nil)
+	})
 }
 
 func TestALimitHoldsWhileTheFilterIsOffThePath(t *testing.T) {
 	t.Parallel()
-	for _, flavour := range flavours() {
-		t.Run(flavour, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, flavour)
-			w.publish(t, publishAll(2222)...)
-			w.load(t, compile(t, block("ufw"), dockerHost(activeUFW(tuplesFor("limit any 2222 ANY any ANY in")...))))
-			w.withoutFilter(t)
-			for _, family := range bothFamilies() {
-				for i := range 7 {
-					a := w.attempt(family, firewall.TCP, "INTERNET", "HOST:2222", 0)
-					if a.want = open; i >= 5 {
-						a.want = silent
-					}
-					a.name = fmt.Sprintf("connection %d, %s", i+1, a.name)
-					check(t, []*attempt{a}, nil)
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.publish(t, publishAll(2222)...)
+		w.load(t, compile(t, block("ufw"), dockerHost(activeUFW(tuplesFor("limit any 2222 ANY any ANY in")...))))
+		w.withoutFilter(t)
+		for _, family := range bothFamilies() {
+			for i := range 7 {
+				a := w.attempt(family, firewall.TCP, "INTERNET", "HOST:2222", 0)
+				if a.want = open; i >= 5 {
+					a.want = silent
 				}
+				a.name = fmt.Sprintf("connection %d, %s", i+1, a.name)
+				check(t, []*attempt{a}, nil)
 			}
-		})
-	}
+		}
+	})
 }
 
 func TestLimitRefusesTheSixthConnection(t *testing.T) {
 	t.Parallel()
-	for _, flavour := range flavours() {
-		t.Run(flavour, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, flavour)
-			w.publish(t, publishAll(2222)...)
-			program := compile(t, block("ufw"), dockerHost(activeUFW(tuplesFor("limit any 2222 ANY any ANY in")...)))
-			w.load(t, program)
-			for _, family := range bothFamilies() {
-				for i := range 7 {
-					if i == 3 {
-						w.load(t, program) // the count outlives a reload
-					}
-					a := w.attempt(family, firewall.TCP, "INTERNET", "HOST:2222", 0)
-					if a.want = open; i >= 5 {
-						a.want = refused
-					}
-					a.name = fmt.Sprintf("connection %d, %s", i+1, a.name)
-					check(t, []*attempt{a}, nil)
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.publish(t, publishAll(2222)...)
+		program := compile(t, block("ufw"), dockerHost(activeUFW(tuplesFor("limit any 2222 ANY any ANY in")...)))
+		w.load(t, program)
+		for _, family := range bothFamilies() {
+			for i := range 7 {
+				if i == 3 {
+					w.load(t, program) // the count outlives a reload
 				}
-				other := w.attempt(family, firewall.TCP, "LAN", "HOST:2222", 0)
-				other.want = open
-				check(t, []*attempt{other}, program)
+				a := w.attempt(family, firewall.TCP, "INTERNET", "HOST:2222", 0)
+				if a.want = open; i >= 5 {
+					a.want = refused
+				}
+				a.name = fmt.Sprintf("connection %d, %s", i+1, a.name)
+				check(t, []*attempt{a}, nil)
 			}
-		})
-	}
+			other := w.attempt(family, firewall.TCP, "LAN", "HOST:2222", 0)
+			other.want = open
+			check(t, []*attempt{other}, program)
+		}
+	})
 }

@@ -69,6 +69,17 @@ type published struct {
 	container netip.AddrPort
 }
 
+// eachWorld runs a test in a world of each flavour of iptables, all of them at once.
+func eachWorld(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	for _, flavour := range flavours() {
+		t.Run(flavour, func(t *testing.T) {
+			t.Parallel()
+			test(t, newWorld(t, flavour))
+		})
+	}
+}
+
 func newWorld(t testing.TB, flavour string) *world {
 	t.Helper()
 	needSpaces(t, flavour)

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -206,9 +207,9 @@ func released(part Part, have Have, memory Memory) []Change {
 // held says what of molo's is not given back.
 func held(part Part, memory Memory) []Note {
 	var notes []Note
-	for id, why := range part.Holds {
+	for _, id := range slices.Sorted(maps.Keys(part.Holds)) {
 		if _, owned := memory.Owned[id]; owned {
-			notes = append(notes, why)
+			notes = append(notes, part.Holds[id])
 		}
 	}
 	return notes

@@ -45,6 +45,5 @@ func stopped(a Activation, d facts.Docker, session facts.Flow) string {
 
 // packetOf is a packet that would open a connection anew.
 func packetOf(f facts.Flow) firewall.Packet {
-	protocol := map[string]firewall.Protocol{"tcp": firewall.TCP, "udp": firewall.UDP, "sctp": firewall.SCTP}[f.Protocol]
-	return firewall.Packet{Protocol: protocol, Source: f.Source, Original: f.Original, Destination: f.Container, In: f.In, Out: f.Out}
+	return firewall.Packet{Protocol: firewall.PortProtocol(f.Protocol), Source: f.Source, Original: f.Original, Destination: f.Container, In: f.In, Out: f.Out}
 }

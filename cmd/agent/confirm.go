@@ -43,11 +43,21 @@ func (a *app) confirm(ctx context.Context, h *host.Host) error {
 		return errors.New("no run waits to be confirmed")
 	}
 	run := memory.Unconfirmed.Run
-	memory.Unconfirmed = nil
-	if err := errors.Join(h.Save(ctx, memory), h.Disarm(ctx), h.WriteState(ctx, a.policyDigest())); err != nil {
+	if err := a.endWait(ctx, h, memory); err != nil {
 		return err
 	}
 	return a.say(map[string]string{"confirmed": run}, "Run "+run+" stays.")
+}
+
+// endWait keeps a memory in which no run waits to be confirmed any more.
+func (a *app) endWait(ctx context.Context, h *host.Host, memory provision.Memory) error {
+	memory.Unconfirmed = nil
+	return errors.Join(a.keep(ctx, h, memory), h.Disarm(ctx))
+}
+
+// keep saves what the metrics tell of without a run as well.
+func (a *app) keep(ctx context.Context, h *host.Host, memory provision.Memory) error {
+	return errors.Join(h.Save(ctx, memory), h.WriteState(ctx, a.policyDigest()))
 }
 
 // checkUnconfirmed refuses to go on while a run waits to be confirmed. One whose time is
@@ -107,8 +117,7 @@ func (a *app) await(ctx context.Context, h *host.Host, run host.Run) error {
 		return err
 	}
 	if memory.Trail == nil || memory.Trail.Run != run.ID {
-		memory.Unconfirmed = nil
-		return errors.Join(h.Save(ctx, memory), h.Disarm(ctx), h.WriteState(ctx, a.policyDigest()))
+		return a.endWait(ctx, h, memory)
 	}
 	if err := a.arm(ctx, h, run.ID, a.confirmIn); err != nil {
 		return err

@@ -51,7 +51,7 @@ func (a *app) pause(ctx context.Context, h *host.Host, flags pauseFlags) error {
 		return err
 	}
 	memory.Paused = &provision.Pause{Reason: flags.reason, Since: now, Until: until}
-	if err := errors.Join(h.Save(ctx, memory), h.WriteState(ctx, a.policyDigest())); err != nil {
+	if err := a.keep(ctx, h, memory); err != nil {
 		return err
 	}
 	return a.say(memory.Paused, pausedText(memory.Paused))
@@ -91,7 +91,7 @@ func (a *app) resume(ctx context.Context, h *host.Host) error {
 		return a.say(map[string]bool{"resumed": false}, "molo is not paused.")
 	}
 	memory.Paused = nil
-	if err := errors.Join(h.Save(ctx, memory), h.WriteState(ctx, a.policyDigest())); err != nil {
+	if err := a.keep(ctx, h, memory); err != nil {
 		return err
 	}
 	return a.say(map[string]bool{"resumed": true}, "The next apply changes the host again.")

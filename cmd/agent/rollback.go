@@ -46,8 +46,7 @@ func (a *app) rollUnconfirmed(ctx context.Context, h *host.Host) error {
 	}
 	run := memory.Unconfirmed.Run
 	if memory.Trail == nil || memory.Trail.Run != run {
-		memory.Unconfirmed = nil // it had changed nothing yet
-		return errors.Join(h.Save(ctx, memory), h.Disarm(ctx))
+		return a.endWait(ctx, h, memory) // it had changed nothing yet
 	}
 	return a.rollTrail(ctx, h, *memory.Trail, fmt.Sprintf("run %s was taken back: nobody confirmed it", run))
 }
@@ -102,6 +101,5 @@ func (a *app) rolled(ctx context.Context, h *host.Host, trail provision.Trail, w
 	if left || memory.Unconfirmed == nil {
 		return h.Save(ctx, memory)
 	}
-	memory.Unconfirmed = nil
-	return errors.Join(h.Save(ctx, memory), h.Disarm(ctx))
+	return a.endWait(ctx, h, memory)
 }

@@ -125,31 +125,32 @@ func unlessPrivileged(judge func(*view, facts.ContainerDetail) verdict) func(*vi
 func user(v *view, c facts.ContainerDetail) verdict {
 	e, p := v.docker().Effective, c.Process
 	remapped := e.UsernsRemap != nil && *e.UsernsRemap && c.UsernsMode != "host"
+	root, why := isRoot(c.User), unseen(c)
+	_, _, numbered := userOf(c.User)
 	switch {
 	case e.Rootless || remapped:
 		return passes("remapped")
-	case !isRoot(c.User) && unseen(c) == "" && p.UID == 0:
+	case !root && why == "" && p.UID == 0:
 		return fails("", fmt.Sprintf("user %q, but its main process runs as root", c.User))
-	case isRoot(c.User) && unseen(c) == "" && p.UID != 0:
+	case root && why == "" && p.UID != 0:
 		return fails("", fmt.Sprintf("user %q is root; its main process has given that up and runs as %d", c.User, p.UID))
-	case !isRoot(c.User) && unseen(c) != "" && !numbered(c.User):
-		return unknown("", fmt.Sprintf("user %q may be another name of root: %s", c.User, unseen(c)))
+	case !root && why != "" && !numbered:
+		return unknown("", fmt.Sprintf("user %q may be another name of root: %s", c.User, why))
 	}
-	return either(!isRoot(c.User), "", fmt.Sprintf("user %q is root", c.User))
+	return either(!root, "", fmt.Sprintf("user %q is root", c.User))
 }
 
 // isRoot reads a user of the Engine API: "", "root", "0", "0:0", "root:adm".
 func isRoot(user string) bool {
-	name, _, _ := strings.Cut(user, ":")
-	uid, err := strconv.Atoi(name)
-	return name == "" || name == "root" || err == nil && uid == 0
+	name, uid, numbered := userOf(user)
+	return name == "" || name == "root" || numbered && uid == 0
 }
 
-// numbered reports whether a user is written as a number.
-func numbered(user string) bool {
-	name, _, _ := strings.Cut(user, ":")
-	_, err := strconv.Atoi(name)
-	return err == nil
+// userOf takes the group away, and reads a user that is written as a number.
+func userOf(user string) (name string, uid int, numbered bool) {
+	name, _, _ = strings.Cut(user, ":")
+	uid, err := strconv.Atoi(name)
+	return name, uid, err == nil
 }
 
 // unseen says why nothing is known of a container's main process; empty: it is.

@@ -98,7 +98,7 @@ func (a *authority) accountKey() (crypto.Signer, error) {
 	if err := os.MkdirAll(a.accountDir(), 0o700); err != nil {
 		return nil, fmt.Errorf("writing the account's key: %w", err)
 	}
-	if err := os.Remove(filepath.Join(a.accountDir(), "account.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := discard(filepath.Join(a.accountDir(), "account.json")); err != nil {
 		return nil, fmt.Errorf("writing the account's key: %w", err)
 	}
 	return key, replace(path, encoded, 0o600, false)

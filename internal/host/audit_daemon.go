@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"molo/internal/facts"
 	"molo/provision"
 )
@@ -58,7 +60,7 @@ func socketsOf(pid int) ([]netip.AddrPort, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for the sockets of process %d: %w", pid, err)
 	}
-	order, byInode, err := openSockets()
+	order, byInode, err := openSockets(diagnosis{"tcp", unix.IPPROTO_TCP, listening})
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +79,7 @@ func socketsOf(pid int) ([]netip.AddrPort, error) {
 	}
 	var all []netip.AddrPort
 	for _, inode := range order {
-		if s := byInode[inode]; own[inode] && len(s) > 0 && s[0].Protocol == "tcp" {
+		if s := byInode[inode]; own[inode] && len(s) > 0 {
 			all = append(all, netip.AddrPortFrom(s[0].Address, s[0].Port))
 		}
 	}

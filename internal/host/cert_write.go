@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,12 +70,7 @@ func (h *Host) makeRoom(site string) error {
 	return nil
 }
 
-func (h *Host) clearRoom(site string) error {
-	if err := os.Remove(h.roomPath(site)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
+func (h *Host) clearRoom(site string) error { return discard(h.roomPath(site)) }
 
 // writePair writes files that only root can read, all of them or none.
 func writePair(dir string, files map[string][]byte) error {
@@ -173,8 +167,7 @@ func (h *Host) writeNote(site, file string, value any) error {
 
 // forgetNote removes such a note.
 func (h *Host) forgetNote(site, file string) error {
-	err := os.Remove(h.path(filepath.Join(certificate.Pairs, site, file)))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := discard(h.path(filepath.Join(certificate.Pairs, site, file))); err != nil {
 		return fmt.Errorf("forgetting %s of %s: %w", file, site, err)
 	}
 	return nil

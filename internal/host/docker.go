@@ -53,10 +53,12 @@ func (h *Host) dockerFacts(ctx context.Context, f *facts.Facts, engine engineRea
 	d.Config = config
 	d.SubIDs = h.subIDs(unread)
 	d.Installed = h.dockerd() != ""
-	d.DataOnDisk = h.dataOnDisk()
 	var pid uint32
 	if d.Installed && !h.offline() {
 		pid = h.runningDocker(ctx, f, engine)
+	}
+	if !d.Running || d.Blind { // else Docker itself tells
+		d.DataOnDisk = h.dataOnDisk()
 	}
 	if err := h.dockerFlags(d, pid); err != nil {
 		unread("the files of "+provision.DockerUnit, err)

@@ -91,12 +91,21 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// remove takes away a file or link; one that is not there is fine.
+// remove takes away a file or link, so that it stays away after a power cut; one that is
+// not there is fine.
 func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := discard(path); err != nil {
 		return fmt.Errorf("removing %s: %w", path, err)
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// discard takes away a file or link that may come back after a power cut.
+func discard(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // backup keeps a copy of a file as it was before molo first changed it.

@@ -42,12 +42,15 @@ func (h *Host) Foresee(ctx context.Context, d facts.Docker, changes []provision.
 		CgroupV1: !h.offline() && !h.exists("/sys/fs/cgroup/cgroup.controllers"),
 		Host:     h.lookups(ctx, ids),
 	}
-	blind := in
-	blind.Host = daemonjson.Host{}
-	inText := daemonjson.Check(blind)
+	problems := daemonjson.Check(in)
+	var inText []daemonjson.Problem // those that nobody has to look for on the host
+	if len(problems) > 0 {
+		in.Host = daemonjson.Host{}
+		inText = daemonjson.Check(in)
+	}
 	var all []provision.Trouble
 	mapped := true // as far as dockerd looks
-	for _, p := range daemonjson.Check(in) {
+	for _, p := range problems {
 		mapped = mapped && !slices.Equal(p.Path, []string{"userns-remap"})
 		if p.Outcome == daemonjson.Warning && d.Version == "" {
 			continue // some engine or other does so; which one comes is not known

@@ -27,6 +27,7 @@ type Host struct {
 	root   string // "/" or the directory that holds an image's files
 	log    *slog.Logger
 	locked bool // this run holds the lock, so it may write
+	unread bool // there is a memory of earlier runs of which Load could make nothing
 	now    func() time.Time
 	// challengePort is where nginx answers authorities.
 	challengePort uint16

@@ -24,23 +24,25 @@ const metricsDir = "/var/lib/prometheus/node-exporter"
 // writeMetrics renews molo's metrics where a node exporter collects them. The samples
 // have no timestamps of their own: the exporter refuses such files.
 func (h *Host) writeMetrics(ctx context.Context, r Run, policy string) error {
-	if _, err := os.Stat(h.path(metricsDir)); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return errors.Join(h.WriteState(ctx, policy), replace(h.path(filepath.Join(metricsDir, "molo.prom")), []byte(metrics(r, policy)), 0o644, false))
+	return errors.Join(h.WriteState(ctx, policy), h.expose("molo.prom", metrics(r, policy)))
 }
 
 // WriteState renews the metrics that change without a run. policy is the digest of the
 // policy.
 func (h *Host) WriteState(ctx context.Context, policy string) error {
-	if _, err := os.Stat(h.path(metricsDir)); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	memory, err := h.Load(ctx)
 	if err != nil {
 		return err
 	}
-	return replace(h.path(filepath.Join(metricsDir, "molo-state.prom")), []byte(stateMetrics(memory, policy, time.Now())), 0o644, false)
+	return h.expose("molo-state.prom", stateMetrics(memory, policy, time.Now()))
+}
+
+// expose renews a file of metrics, where there is a node exporter.
+func (h *Host) expose(name, text string) error {
+	if _, err := os.Stat(h.path(metricsDir)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return replace(h.path(filepath.Join(metricsDir, name)), []byte(text), 0o644, false)
 }
 
 // exposition is in the text format of Prometheus.

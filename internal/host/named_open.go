@@ -1,7 +1,6 @@
 package host
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -17,7 +16,7 @@ func openUpstreams(upstreams []policy.Address) (map[string]facts.Socket, error) 
 	if !slices.ContainsFunc(upstreams, func(at policy.Address) bool { return at.Socket == "" && at.Local() }) {
 		return nil, nil
 	}
-	byInode, err := tcpListeners()
+	_, byInode, err := openSockets(diagnosis{"tcp", unix.IPPROTO_TCP, listening})
 	if err != nil {
 		return nil, err
 	}
@@ -59,24 +58,4 @@ func openBehind(at netip.AddrPort, byInode map[uint32][]facts.Socket) (inode uin
 		}
 	}
 	return inode, found
-}
-
-// tcpListeners lists the TCP sockets that take connections, by inode.
-func tcpListeners() (map[uint32][]facts.Socket, error) {
-	all := map[uint32][]facts.Socket{}
-	tcp := diagnosis{"tcp", unix.IPPROTO_TCP, listening}
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		messages, err := tcp.dump(family)
-		if err != nil {
-			return nil, fmt.Errorf("listing tcp sockets: %w", err)
-		}
-		for _, m := range messages {
-			inode, sockets, err := tcp.read(m)
-			if err != nil {
-				return nil, fmt.Errorf("listing tcp sockets: %w", err)
-			}
-			all[inode] = append(all[inode], sockets...)
-		}
-	}
-	return all, nil
 }

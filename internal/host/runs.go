@@ -126,7 +126,7 @@ func keepNewest(dir string, most int) error {
 	}
 	for _, name := range names[:max(0, len(names)-most)] {
 		// Another molo may have been faster: audits take no lock.
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := discard(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("removing old run records: %w", err)
 		}
 	}

@@ -46,7 +46,9 @@ const (
 
 // listeners lists the sockets of this network namespace, in the kernel's order.
 func listeners() ([]facts.Socket, error) {
-	order, byInode, err := openSockets()
+	order, byInode, err := openSockets(
+		diagnosis{"tcp", unix.IPPROTO_TCP, listening}, diagnosis{"udp", unix.IPPROTO_UDP, unconnected}, diagnosis{"sctp", unix.IPPROTO_SCTP, listening},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -60,14 +62,12 @@ func listeners() ([]facts.Socket, error) {
 	return all, nil
 }
 
-// openSockets lists the sockets of this network namespace by their inodes, and the inodes
-// in the kernel's order.
-func openSockets() (order []uint32, byInode map[uint32][]facts.Socket, err error) {
+// openSockets lists sockets of this network namespace by their inodes, and the inodes in
+// the kernel's order.
+func openSockets(kinds ...diagnosis) (order []uint32, byInode map[uint32][]facts.Socket, err error) {
 	byInode = map[uint32][]facts.Socket{}
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		for _, kind := range []diagnosis{
-			{"tcp", unix.IPPROTO_TCP, listening}, {"udp", unix.IPPROTO_UDP, unconnected}, {"sctp", unix.IPPROTO_SCTP, listening},
-		} {
+		for _, kind := range kinds {
 			messages, err := kind.dump(family)
 			if kind.name == "sctp" && errors.Is(err, unix.ENOENT) {
 				continue // nobody has used SCTP since the boot: its module is not loaded

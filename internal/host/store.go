@@ -28,11 +28,11 @@ func (h *Host) Load(context.Context) (provision.Memory, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return empty, nil
-	case err != nil:
+	case err == nil && memory.Version != memoryVersion:
+		err = errors.New("another version of molo wrote it")
+	}
+	if h.unread = err != nil; h.unread {
 		h.log.Warn("starting without memory of earlier runs", "why", err)
-		return empty, nil
-	case memory.Version != memoryVersion:
-		h.log.Warn("starting without memory of earlier runs", "why", "another version of molo wrote it")
 		return empty, nil
 	}
 	return memory, nil
@@ -42,23 +42,13 @@ func (h *Host) Load(context.Context) (provision.Memory, error) {
 // is kept beside it: it knows what was there before molo.
 func (h *Host) Save(_ context.Context, m provision.Memory) error {
 	m.Version = memoryVersion
-	if err := h.setAside(); err != nil {
-		return err
+	if h.unread {
+		if err := os.Rename(h.memoryPath(), h.memoryPath()+".unread"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("setting aside what earlier runs did: %w", err)
+		}
+		h.unread = false
 	}
 	return h.writeJSON(h.memoryPath(), m)
-}
-
-// setAside renames a memory that is damaged or in another format.
-func (h *Host) setAside() error {
-	var memory provision.Memory
-	err := readJSON(h.memoryPath(), &memory)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && memory.Version == memoryVersion {
-		return nil
-	}
-	if err := os.Rename(h.memoryPath(), h.memoryPath()+".unread"); err != nil {
-		return fmt.Errorf("setting aside what earlier runs did: %w", err)
-	}
-	return nil
 }
 
 // committed is what was loaded into one table, and how the kernel printed it then.
@@ -96,8 +86,7 @@ func (h *Host) saveRules(family resource.Family, table string, c committed) erro
 }
 
 func (h *Host) forgetRules(family resource.Family, table string) error {
-	err := os.Remove(h.rulesPath(family, table))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := discard(h.rulesPath(family, table)); err != nil {
 		return fmt.Errorf("forgetting the rules of %s %s: %w", family, table, err)
 	}
 	return nil

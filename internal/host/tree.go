@@ -178,7 +178,7 @@ func writeSynced(path string, data []byte, mode fs.FileMode) error {
 // pointTo makes the generation the live one.
 func pointTo(root, generation string) error {
 	staged := filepath.Join(root, current+".tmp")
-	if err := os.Remove(staged); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := discard(staged); err != nil {
 		return err
 	}
 	if err := os.Symlink(generation, staged); err != nil {

@@ -173,7 +173,7 @@ func (h *Host) writeLink(c provision.Change) error {
 		return remove(path)
 	}
 	staged := path + ".molo"
-	if err := os.Remove(staged); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := discard(staged); err != nil {
 		return fmt.Errorf("linking %s: %w", path, err)
 	}
 	if err := os.Symlink(link.Target, staged); err != nil {
